@@ -1,0 +1,1 @@
+"""Usage-based pricing you can host yourself."""

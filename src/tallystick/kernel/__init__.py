@@ -1,0 +1,1 @@
+"""Values shared by every domain: pure, no input or output."""
