@@ -1,0 +1,44 @@
+# Everything a developer runs. Needs make and Python >= 3.11 with venv and pip; nothing else.
+.DEFAULT_GOAL := help
+.PHONY: help setup run demo test check bench golden sim lock
+
+BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest
+export PYTHON
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## make .venv and install the locked packages, once per requirements.lock
+	@sh .ci/setup
+
+run: setup ## start the server on its embedded engines (Ctrl-C stops it)
+	@$(BIN)/tallystick serve $(ARGS)
+
+demo: setup ## bill a month of real usage in a throw-away home and show the bills
+	@$(BIN)/tallystick demo $(ARGS)
+
+test: setup ## run the tests; one folder with ARGS=tests/unit/rating
+	$(PYTEST) $(ARGS)
+
+check: setup ## format, lint, types, imports and tests: what a change must pass
+	@echo "check: format"  && $(BIN)/ruff format --check .
+	@echo "check: lint"    && $(BIN)/ruff check .
+	@echo "check: types"   && $(BIN)/mypy
+	@echo "check: imports" && $(BIN)/lint-imports --no-cache
+	@echo "check: tests"   && $(MAKE) --no-print-directory test
+
+bench: setup ## measure ingest, queries and billing, and print a table
+	$(BIN)/python -m tests.bench $(ARGS)
+
+golden: setup ## write the golden bills anew, then read what changed
+	$(PYTEST) tests/golden --update-golden $(ARGS)
+	git --no-pager diff --stat -- tests/golden
+
+sim: setup ## rehearse months of random customers against the invariants, longer than the tests do
+	$(BIN)/python -m tests.sim $(ARGS)
+
+lock: setup ## choose package versions anew within pyproject.toml and write requirements.lock
+	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --upgrade --generate-hashes --allow-unsafe \
+	  --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras --extra dev \
+	  --output-file requirements.lock pyproject.toml
