@@ -1,0 +1,1 @@
+"""Input and output: databases, files, the clock, and the machinery of declared resources."""
