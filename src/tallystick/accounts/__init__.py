@@ -1,0 +1,1 @@
+"""Who is billed: accounts, their hierarchy, and the plans they are on."""

@@ -1,0 +1,1 @@
+"""What is sold and how its use is measured: products, meters, aggregations."""

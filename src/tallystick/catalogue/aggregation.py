@@ -1,0 +1,137 @@
+"""Aggregations: how the measurements of a billing period become one quantity."""
+
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+from typing import Annotated
+
+from msgspec import Meta
+
+from tallystick.catalogue.meter import Meter
+from tallystick.catalogue.product import Product
+from tallystick.kernel.problems import Problem
+from tallystick.platform.resources import (
+    By,
+    CustomFields,
+    Entity,
+    Id,
+    Identifier,
+    Name,
+    NonNegative,
+    Positive,
+    Ref,
+    Through,
+    Transaction,
+    resource,
+)
+from tallystick.platform.resources.checks import no_repeats
+from tallystick.rating.units import UsageRounding
+
+
+class Method(StrEnum):
+    """How values become one (semantics §9)."""
+
+    SUM = "SUM"
+    MIN = "MIN"
+    MAX = "MAX"
+    COUNT = "COUNT"
+    LATEST = "LATEST"
+    MEAN = "MEAN"
+    UNIQUE = "UNIQUE"
+    CUSTOM_SQL = "CUSTOM_SQL"
+
+
+TEXT_METHODS = frozenset({Method.COUNT, Method.UNIQUE})
+Segment = dict[str, str]
+SegmentUser = Callable[[Transaction, str, Segment], str | None]
+
+
+@resource(
+    "aggregations",
+    event="configuration.aggregation",
+    unique=("code",),
+    filters=(
+        Through("productId", "meter_id", "meters", "product_id"),
+        By("codes", "code", many=True, item=str),
+    ),
+)
+class Aggregation(Entity, kw_only=True):
+    """One quantity out of the measurements of a meter."""
+
+    name: Name
+    code: Identifier | None = None
+    meter_id: Annotated[Id, Ref(Meter)]
+    target_field: Annotated[str, Meta(min_length=1, max_length=80)]
+    aggregation: Method
+    rounding: UsageRounding
+    quantity_per_unit: Positive
+    unit: Annotated[str, Meta(min_length=1, max_length=50)]
+    accounting_product_id: Annotated[Id | None, Ref(Product)] = None
+    segmented_fields: Annotated[list[str], Meta(max_length=5)] = []
+    segments: Annotated[list[Segment], Meta(max_length=1000)] = []
+    default_value: NonNegative | None = None
+    custom_sql: Annotated[str, Meta(max_length=2048)] | None = None
+    custom_fields: CustomFields = {}
+
+    def check(self) -> Iterator[Problem]:
+        """Segments name exactly the segmented fields, each once; SQL stands exactly with CUSTOM_SQL."""
+        yield from no_repeats("segmentedFields[{i}]", self.segmented_fields, "{value} stands twice")
+        if self.segments and not self.segmented_fields:
+            yield Problem("segmentedFields", "required", "name the fields that the segments are made of")
+        if self.segmented_fields and not self.segments:
+            yield Problem("segments", "required", "name at least one segment of the segmented fields")
+        expected = set(self.segmented_fields)
+        for i, segment in enumerate(self.segments):
+            if self.segmented_fields and set(segment) != expected:
+                message = f"must have exactly the fields {', '.join(self.segmented_fields)}"
+                yield Problem(f"segments[{i}]", "wrong_fields", message)
+        keys = [tuple(sorted(s.items())) for s in self.segments]
+        yield from no_repeats("segments[{i}]", keys, "this segment stands twice")
+        if self.aggregation is Method.CUSTOM_SQL:
+            yield Problem("aggregation", "not_available", "CUSTOM_SQL is not available in this version")
+        elif self.custom_sql is not None:
+            yield Problem("customSql", "not_applicable", "is only used with the aggregation CUSTOM_SQL")
+
+    def check_stored(self, tx: Transaction, old: Entity | None) -> Iterator[Problem]:
+        """The fields exist on the meter and suit what is done with them; priced segments stay."""
+        meter = tx.find_one(Meter, id=self.meter_id)
+        if meter is not None:
+            yield from self._suits(meter)
+        if isinstance(old, Aggregation):
+            yield from priced_segments_stay(tx, old, self)
+
+    def _suits(self, meter: Meter) -> Iterator[Problem]:
+        target = meter.field(self.target_field)
+        if target is None:
+            yield Problem(
+                "targetField", "unknown_field", f"the meter {meter.code} has no field {self.target_field}"
+            )
+        elif self.aggregation not in TEXT_METHODS and not target.category.is_numeric:
+            message = f"{self.aggregation} needs a number, and {target.code} is {target.category}"
+            yield Problem("targetField", "wrong_category", message)
+        elif self.aggregation is Method.UNIQUE and target.category.is_numeric:
+            message = f"UNIQUE counts distinct texts, and {target.code} is {target.category}"
+            yield Problem("targetField", "wrong_category", message)
+        for i, code in enumerate(self.segmented_fields):
+            field = meter.field(code)
+            if field is None:
+                yield Problem(
+                    f"segmentedFields[{i}]", "unknown_field", f"the meter {meter.code} has no field {code}"
+                )
+            elif field.category.is_numeric:
+                yield Problem(
+                    f"segmentedFields[{i}]", "wrong_category", f"segments are made of text, not {code}"
+                )
+
+
+def priced_segments_stay(tx: Transaction, old: Aggregation, new: Aggregation) -> Iterator[Problem]:
+    """Refuse to remove a segment that a pricing names (semantics §10)."""
+    gone = [s for s in old.segments if s not in new.segments]
+    for check in segment_users:
+        for segment in gone:
+            user = check(tx, new.id, segment)
+            if user is not None:
+                yield Problem("segments", "segment_in_use", f"{segment} cannot be removed: {user} prices it")
+
+
+segment_users: list[SegmentUser] = []
+"Asks those further up who may use a segment; wiring adds to it by importing them."

@@ -1,0 +1,1 @@
+"""The event record: what happened, appended in the transaction it happened in."""

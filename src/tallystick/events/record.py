@@ -1,0 +1,56 @@
+"""Append events in the caller's transaction, so that an event exists exactly when its cause does."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from sqlalchemy import Column, DateTime, Index, PrimaryKeyConstraint, Table, Text, insert
+from sqlalchemy.dialects.postgresql import JSONB
+
+from tallystick.platform.ids import new_id
+from tallystick.platform.resources import Change, Transaction
+from tallystick.platform.resources.tables import UUID, metadata
+from tallystick.platform.resources.wire import without_nulls
+
+events = Table(
+    "events",
+    metadata,
+    Column("org_id", UUID, nullable=False),
+    Column("id", UUID, nullable=False),
+    Column("event_name", Text, nullable=False),
+    Column("event_time", DateTime(timezone=True), nullable=False),
+    Column("entity_id", UUID),
+    Column("event_data", JSONB(none_as_null=True), nullable=False),
+    Column("dt_actioned", DateTime(timezone=True)),
+    PrimaryKeyConstraint("org_id", "id", name="pk_events"),
+    Index("ix_events_event_name", "org_id", "event_name", "id"),
+)
+
+
+def record_change(tx: Transaction, change: Change) -> None:
+    """Append `<stem>.created|updated|deleted` with the new and the old state (semantics §28)."""
+    entity = change.new or change.old
+    data = {"newDto": _state(change.new), "oldDto": _state(change.old)}
+    append_event(
+        tx, f"{change.resource.event}.{change.kind}", without_nulls(data), entity.id if entity else None
+    )
+
+
+def append_event(tx: Transaction, name: str, data: Mapping[str, Any], entity_id: str | None = None) -> str:
+    """Append one event about an entity, if it is about one. Gives the event's id."""
+    event_id = new_id()
+    values = {
+        "org_id": tx.org_id,
+        "id": event_id,
+        "event_name": name,
+        "event_time": tx.clock.now(),
+        "entity_id": entity_id,
+        "event_data": data,
+    }
+    tx.execute(insert(events), values)
+    return event_id
+
+
+def _state(entity: msgspec.Struct | None) -> Any:
+    return None if entity is None else msgspec.to_builtins(entity, builtin_types=(Decimal,))

@@ -1,0 +1,1 @@
+"""Organizations, their configuration, and who may do what in them."""

@@ -1,0 +1,136 @@
+"""PostgreSQL: connections, transactions bound to one organization, and row-level security."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg.adapt import Loader
+from sqlalchemy import Connection, Engine, create_engine, event, text
+
+from tallystick.kernel.clock import Clock
+from tallystick.platform.resources.tables import metadata
+from tallystick.platform.resources.transaction import Change, Recorder, Transaction
+from tallystick.platform.resources.wire import encode_whole, parse
+
+__all__ = ["EVERY_ORGANIZATION", "NOBODY", "Database", "metadata", "secure_tables"]
+
+APP_ROLE = "tallystick_app"
+EVERY_ORGANIZATION = "*"
+"What a transaction of the platform itself is bound to: it may see all organizations' rows."
+NOBODY = "00000000-0000-0000-0000-000000000000"
+"The actor of changes that the platform makes by itself."
+
+_SECURE_TABLE = """
+ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;
+ALTER TABLE {table} FORCE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS own_organization ON {table};
+CREATE POLICY own_organization ON {table}
+    USING (current_setting('tallystick.org_id', true) IN (org_id::text, '*'))
+    WITH CHECK (current_setting('tallystick.org_id', true) IN (org_id::text, '*'));
+"""
+_GRANT = """
+GRANT USAGE ON SCHEMA public TO {role};
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role};
+GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {role};
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO {role};
+"""
+
+
+class _TextUuidLoader(Loader):
+    """Loads a uuid as the string that the API speaks."""
+
+    def load(self, data: Any) -> str:
+        return bytes(data).decode()
+
+
+class Database:
+    """A pool of connections to the system of record."""
+
+    def __init__(
+        self, url: str, clock: Clock, record: Recorder | None = None, *, pool_size: int = 16
+    ) -> None:
+        self.clock = clock
+        self.record: Recorder = record or ignore_change
+        self.engine = _engine(url, pool_size)
+        self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    @contextmanager
+    def transaction(self, org_id: str, actor: str = NOBODY) -> Iterator[Transaction]:
+        """Open a transaction on one organization's rows: commits at the end, rolls back on an error."""
+        with self.engine.begin() as connection:
+            connection.execute(_SET_LOCAL, {"org_id": org_id})
+            yield Transaction(connection, org_id, actor, self.clock, self.record)
+
+    @contextmanager
+    def reading(self, org_id: str, actor: str = NOBODY) -> Iterator[Transaction]:
+        """Open single-statement reads: each statement sees what is committed when it starts."""
+        with self._autocommit.connect() as connection:
+            _bind_session(connection, org_id)
+            yield Transaction(connection, org_id, actor, self.clock, self.record)
+
+    @contextmanager
+    def snapshot(self, org_id: str) -> Iterator[Transaction]:
+        """Open reads that all see the same moment."""
+        with self.engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
+            connection.execute(_SET_LOCAL, {"org_id": org_id})
+            yield Transaction(connection, org_id, NOBODY, self.clock, self.record)
+            connection.rollback()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+
+_SET_LOCAL = text("SELECT set_config('tallystick.org_id', :org_id, true)")
+
+
+def ignore_change(tx: Transaction, change: Change) -> None:
+    """Record nothing: for tools that only read, and for tests of the machinery itself."""
+
+
+def secure_tables(connection: Connection) -> None:
+    """Bind every table that has an org_id to row-level security, and let the application's role in.
+
+    Runs after each migration, so no table can be forgotten. A superuser is never bound by policies:
+    the application then works as APP_ROLE (`_engine` sees to it).
+    """
+    for table in metadata.sorted_tables:
+        if "org_id" in table.c:
+            connection.execute(text(_SECURE_TABLE.format(table=f'"{table.name}"')))
+    if connection.scalar(text("SELECT 1 FROM pg_roles WHERE rolname = :role"), {"role": APP_ROLE}):
+        connection.execute(text(_GRANT.format(role=APP_ROLE)))
+
+
+def _bind_session(connection: Connection, org_id: str) -> None:
+    """Bind the connection's session to an organization, unless it is bound to it already."""
+    if connection.info.get("org_id") != org_id:
+        connection.execute(text("SELECT set_config('tallystick.org_id', :org_id, false)"), {"org_id": org_id})
+        connection.info["org_id"] = org_id
+
+
+def _engine(url: str, pool_size: int) -> Engine:
+    """Make the engine: exact JSON, ids as strings, UTC, and the role that policies bind."""
+    engine = create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        json_serializer=encode_whole,
+        json_deserializer=parse,
+        connect_args={"options": "-c timezone=UTC", "prepare_threshold": 3},
+    )
+
+    @event.listens_for(engine, "connect")
+    def set_up(connection: psycopg.Connection[Any], _record: object) -> None:
+        connection.adapters.register_loader("uuid", _TextUuidLoader)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT 1 FROM pg_roles me, pg_roles app"
+                " WHERE me.rolname = current_user AND (me.rolsuper OR me.rolbypassrls) AND app.rolname = %s",
+                (APP_ROLE,),
+            )
+            if cursor.fetchone():
+                cursor.execute(f'SET ROLE "{APP_ROLE}"')
+        connection.commit()
+
+    return engine

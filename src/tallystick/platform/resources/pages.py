@@ -1,0 +1,55 @@
+"""Pages of a list: newest first, a token for the next one, none on the last (semantics §1)."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import msgspec
+
+from tallystick.kernel.problems import Problem
+from tallystick.platform.resources.wire import InvalidBody
+
+T = TypeVar("T")
+
+
+class Page(msgspec.Struct, Generic[T], rename="camel"):
+    """One page of a list; no nextToken on the last."""
+
+    data: Sequence[T]
+    next_token: str | None = None
+
+
+@dataclass(frozen=True)
+class PageRequest:
+    """How many, and after which id."""
+
+    size: int = 100
+    after: str | None = None
+
+
+def to_token(last_id: str) -> str:
+    """Make the token of the page that follows `last_id`."""
+    return base64.urlsafe_b64encode(last_id.encode()).decode().rstrip("=")
+
+
+def from_token(token: str) -> str:
+    """Read a token. Raises InvalidBody when it is not one of ours."""
+    try:
+        return base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode("ascii")
+    except (binascii.Error, ValueError) as error:
+        raise InvalidBody([Problem("nextToken", "wrong_format", "is not a token of this list")]) from error
+
+
+def page_request(size: str | None, token: str | None, largest: int) -> PageRequest:
+    """Read `pageSize` and `nextToken`. Raises InvalidBody."""
+    if size is None:
+        wanted = min(100, largest)
+    elif size.isascii() and size.isdigit() and 1 <= int(size) <= largest:
+        wanted = int(size)
+    else:
+        raise InvalidBody(
+            [Problem("pageSize", "out_of_range", f"must be a whole number from 1 to {largest}")]
+        )
+    return PageRequest(wanted, from_token(token) if token else None)

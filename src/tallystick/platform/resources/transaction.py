@@ -1,0 +1,366 @@
+"""Load and save declared resources of one organization, inside one database transaction.
+
+The organization is bound when the transaction is opened, so no later call can name another one;
+row-level security in the database enforces the same a second time.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal, TypeVar
+
+import msgspec
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    bindparam,
+    delete,
+    exists,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.sql import Executable
+
+from tallystick.kernel.clock import Clock
+from tallystick.kernel.errors import Conflict, Invalid, NotFound
+from tallystick.kernel.problems import Problem
+from tallystick.platform.ids import new_id
+from tallystick.platform.resources.declaration import (
+    Entity,
+    FieldSpec,
+    Resource,
+    VersionedRequest,
+    resource_of,
+    resources,
+)
+from tallystick.platform.resources.fields import UUID_PATTERN
+from tallystick.platform.resources.pages import Page, PageRequest, to_token
+from tallystick.platform.resources.tables import metadata
+from tallystick.platform.resources.wire import InvalidBody
+
+E = TypeVar("E", bound=Entity)
+_UUID = re.compile(UUID_PATTERN)
+
+
+class ResourceNotFound(NotFound):
+    """No entity of this id in this organization."""
+
+    code = "resource_not_found"
+
+
+class StaleVersion(Conflict):
+    """The entity has changed since the caller read it."""
+
+    code = "stale_version"
+
+
+class InUse(Invalid):
+    """Something else refers to the entity, so it cannot be deleted."""
+
+    code = "in_use"
+
+
+@dataclass(frozen=True)
+class Change:
+    """An entity was created, updated or deleted; `new` or `old` is None where there is none."""
+
+    kind: Literal["created", "updated", "deleted"]
+    resource: Resource
+    old: Entity | None
+    new: Entity | None
+
+
+Recorder = Callable[["Transaction", Change], None]
+
+
+@dataclass(frozen=True)
+class Transaction:
+    """Everything that a verb may do with the stored things of `org_id`, all or nothing."""
+
+    connection: Connection
+    org_id: str
+    actor: str
+    clock: Clock
+    record: Recorder
+
+    def execute(self, statement: Executable, values: Any = None) -> CursorResult[Any]:
+        """Run a statement of a domain's own store."""
+        return self.connection.execute(statement, values)  # type: ignore[no-any-return, call-overload]
+
+    # --- load -----------------------------------------------------------------------------------
+
+    def get(self, cls: type[E], entity_id: str, *, lock: bool = False) -> E:
+        """Load one entity, locked against other writers if asked. Raises ResourceNotFound."""
+        found = self.find_one(cls, id=entity_id, lock=lock) if _UUID.match(entity_id) else None
+        if found is None:
+            raise ResourceNotFound(f"There is no {resource_of(cls).noun} with id {entity_id[:60]!r}.")
+        return found
+
+    def find_one(self, cls: type[E], *, lock: bool = False, **equals: Any) -> E | None:
+        """Load the newest entity whose fields equal the values, if there is one."""
+        found = self.find(cls, lock=lock, limit=1, **equals)
+        return found[0] if found else None
+
+    def find(self, cls: type[E], *, lock: bool = False, limit: int | None = None, **equals: Any) -> list[E]:
+        """Load the entities whose fields equal the values (a list: one of them), newest first."""
+        declared = resource_of(cls)
+        statement = self._select(declared)
+        for name, value in equals.items():
+            column = declared.table.c[name]
+            many = isinstance(value, (list, tuple, set, frozenset))
+            statement = statement.where(column.in_(list(value)) if many else column == value)
+        statement = statement.limit(limit).with_for_update() if lock else statement.limit(limit)
+        return self.load(cls, statement)
+
+    def load(self, cls: type[E], statement: Select[Any]) -> list[E]:
+        """Load the entities of a statement over the columns of their table."""
+        build = row_builder(cls)
+        return [build(row) for row in self.connection.execute(statement)]
+
+    def select(self, cls: type[Entity], *clauses: ColumnElement[bool]) -> Select[Any]:
+        """Start a statement over this organization's entities, newest first."""
+        return self._select(resource_of(cls)).where(*clauses)
+
+    def page(self, cls: type[E], page: PageRequest, clauses: Iterable[ColumnElement[bool]] = ()) -> Page[E]:
+        """Load one page, newest first."""
+        table = resource_of(cls).table
+        statement = self.select(cls, *clauses).limit(page.size + 1)
+        if page.after is not None:
+            if not _UUID.match(page.after):
+                raise InvalidBody([Problem("nextToken", "wrong_format", "is not a token of this list")])
+            statement = statement.where(table.c.id < page.after)
+        found = self.load(cls, statement)
+        more = len(found) > page.size
+        return Page(found[: page.size], to_token(found[page.size - 1].id) if more else None)
+
+    def _select(self, declared: Resource) -> Select[Any]:
+        table = declared.table
+        columns = (table.c[f.name] for f in declared.fields)
+        return select(*columns).where(table.c.org_id == self.org_id).order_by(table.c.id.desc())
+
+    # --- save -----------------------------------------------------------------------------------
+
+    def create(self, entity: E) -> E:
+        """Store a new entity. Raises InvalidBody with every problem."""
+        now = self.clock.now()
+        new = msgspec.structs.replace(
+            entity,
+            id=entity.id or new_id(),
+            version=1,
+            dt_created=now,
+            dt_last_modified=now,
+            created_by=self.actor,
+            last_modified_by=self.actor,
+        )
+        return self._save(new, None)
+
+    def update(self, old: E, new: E) -> E:
+        """Replace a loaded entity by its successor, one version on. Raises InvalidBody, StaleVersion."""
+        successor = msgspec.structs.replace(
+            new,
+            id=old.id,
+            version=old.version + 1,
+            dt_created=old.dt_created,
+            dt_last_modified=self.clock.now(),
+            created_by=old.created_by,
+            last_modified_by=self.actor,
+        )
+        return self._save(successor, old)
+
+    def delete(self, cls: type[E], entity_id: str) -> E:
+        """Delete one entity. Raises ResourceNotFound, InUse."""
+        old = self.get(cls, entity_id, lock=True)
+        declared = resource_of(cls)
+        table = declared.table
+        try:
+            self.execute(delete(table).where(table.c.org_id == self.org_id, table.c.id == entity_id))
+        except IntegrityError as error:
+            raise InUse(f"This {declared.noun} is in use by {_user_of(error)}; remove that first.") from error
+        self.record(self, Change("deleted", declared, old, None))
+        return old
+
+    def _save(self, new: E, old: E | None) -> E:
+        declared = resource_of(type(new))
+        settled = new.settle(self, old)
+        problems = [*settled.check(), *self._clashes(declared, settled), *settled.check_stored(self, old)]
+        if problems:
+            raise InvalidBody(problems)
+        values = {"org_id": self.org_id, **column_values(settled)}
+        table = declared.table
+        try:
+            if old is None:
+                self.execute(insert(table), values)
+            else:
+                own = (table.c.org_id == self.org_id, table.c.id == old.id, table.c.version == old.version)
+                if self.execute(update(table).where(*own).values(values)).rowcount == 0:
+                    raise stale(declared, old.version, None)
+        except IntegrityError as error:
+            raise InvalidBody([_clash_of(error)]) from error
+        self.record(self, Change("updated" if old else "created", declared, old, settled))
+        return settled
+
+    def _clashes(self, declared: Resource, new: Entity) -> Iterator[Problem]:
+        """Ask in one statement whether what `new` refers to exists and its unique fields are free."""
+        probe = _probe(declared.cls)
+        asked = [p for p in probe.parts if p.is_asked(new)]
+        if not asked:
+            return
+        values = {
+            "org_id": self.org_id,
+            "own_id": new.id,
+            **{f.name: getattr(new, f.name) for f in probe.inputs},
+        }
+        answers = self.connection.execute(probe.statement, values).one()._mapping  # noqa: SLF001 - its public name
+        for part in asked:
+            if answers.get(part.label, False) is not part.wanted:
+                yield part.problem(new)
+
+
+def from_request(cls: type[E], request: VersionedRequest) -> E:
+    """Turn a request body into the entity it describes."""
+    declared = resource_of(cls)
+    return cls(**{f.name: getattr(request, f.name) for f in declared.fields if not (f.computed or f.hidden)})
+
+
+def replace_versioned(tx: Transaction, old: E, request: VersionedRequest) -> E:
+    """Replace an entity by a request body that has to carry its current version (semantics §1).
+
+    Omitted optional fields are cleared. Raises InvalidBody, StaleVersion.
+    """
+    declared = resource_of(type(old))
+    if request.version is None:
+        raise InvalidBody([Problem("version", "required", f"is required: the current one is {old.version}")])
+    if request.version != old.version:
+        raise stale(declared, request.version, old.version)
+    new = from_request(type(old), request)
+    kept = {f.name: getattr(old, f.name) for f in declared.fields if f.hidden}
+    return tx.update(old, msgspec.structs.replace(new, **kept))
+
+
+def stale(declared: Resource, sent: int, current: int | None) -> StaleVersion:
+    """Make the error for an update that was based on an older state."""
+    now = f"is now at version {current}" if current else "has just been changed by someone else"
+    return StaleVersion(
+        f"You sent version {sent}, but this {declared.noun} {now}: get it again and repeat the change."
+    )
+
+
+# --- rows ---------------------------------------------------------------------------------------
+
+
+def column_values(entity: Entity) -> dict[str, Any]:
+    """Give the column values of an entity, without `org_id`."""
+    return {f.name: getattr(entity, f.name) for f in resource_of(type(entity)).fields}
+
+
+@cache
+def row_builder(cls: type[E]) -> Callable[[Row[Any]], E]:
+    """Compile the function that builds an entity from a row of its table's columns."""
+    declared = resource_of(cls)
+    names = [f.name for f in declared.fields]
+    special = [(f.name, _loader(f)) for f in declared.fields if f.is_nested or f.is_enum]
+
+    def build(row: Row[Any]) -> E:
+        values = dict(zip(names, row, strict=True))
+        for name, load in special:
+            if values[name] is not None:
+                values[name] = load(values[name])
+        return cls(**values)
+
+    return build
+
+
+def _loader(field: FieldSpec) -> Callable[[Any], Any]:
+    return field.bare if field.is_enum else lambda raw: msgspec.convert(raw, field.kind)
+
+
+# --- clashes ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One question of a probe: does a referred entity exist, is a unique value taken."""
+
+    label: str
+    fields: tuple[FieldSpec, ...]
+    wanted: bool
+    noun: str
+
+    def is_asked(self, new: Entity) -> bool:
+        return all(getattr(new, f.name) is not None for f in self.fields)
+
+    def problem(self, new: Entity) -> Problem:
+        value = " and ".join(str(getattr(new, f.name)) for f in self.fields)
+        if self.wanted:
+            return Problem(
+                self.fields[0].wire_name, "unknown_reference", f"{value} is not the id of any {self.noun}"
+            )
+        return Problem(
+            self.fields[0].wire_name, "duplicate", f"{value} is already used by another {self.noun}"
+        )
+
+
+@dataclass(frozen=True)
+class _Probe:
+    """All questions of a resource as one prepared statement."""
+
+    statement: Select[Any]
+    parts: tuple[_Part, ...]
+    inputs: tuple[FieldSpec, ...]
+
+
+@cache
+def _probe(cls: type[Entity]) -> _Probe:
+    declared = resource_of(cls)
+    by_name = {f.name: f for f in declared.fields}
+    parts: list[_Part] = []
+    questions: list[ColumnElement[Any]] = []
+    for field in (f for f in declared.fields if f.ref is not None and not f.is_nested):
+        target = field.ref.target if field.ref else ""
+        table = metadata.tables.get(target) if isinstance(target, str) else resource_of(target).table
+        noun = target.rstrip("s") if isinstance(target, str) else resource_of(target).noun
+        parts.append(_Part(f"ref_{field.name}", (field,), wanted=True, noun=noun))
+        if table is not None:  # one that this release does not have yet: no id refers to anything
+            mine = (
+                table.c.org_id == bindparam("org_id"),
+                table.c.id == bindparam(field.name, type_=table.c.id.type),
+            )
+            questions.append(exists().where(*mine).label(f"ref_{field.name}"))
+    own = declared.table
+    for names in declared.unique:
+        label = f"taken_{'_'.join(names)}"
+        parts.append(_Part(label, tuple(by_name[n] for n in names), wanted=False, noun=declared.noun))
+        same = [own.c[n] == bindparam(n, type_=own.c[n].type) for n in names]
+        others = (own.c.org_id == bindparam("org_id"), own.c.id != bindparam("own_id", type_=own.c.id.type))
+        questions.append(exists().where(*others, *same).label(label))
+    inputs = {f.name: f for p in parts for f in p.fields}
+    if not questions:
+        questions.append(bindparam("org_id", type_=own.c.org_id.type).label("org_id"))
+    return _Probe(select(*questions), tuple(parts), tuple(inputs.values()))
+
+
+def _constraint(error: IntegrityError) -> str:
+    return str(getattr(getattr(error.orig, "diag", None), "constraint_name", "") or "")
+
+
+def _user_of(error: IntegrityError) -> str:
+    """Name the table whose row still refers to the one that was to be deleted."""
+    table = str(getattr(getattr(error.orig, "diag", None), "table_name", "") or "something else")
+    return table.replace("_", " ")
+
+
+def _clash_of(error: IntegrityError) -> Problem:
+    """Turn a constraint that a concurrent writer won into the problem that a check would have named."""
+    name = _constraint(error)
+    for declared in resources():
+        for names in declared.unique:
+            if name == f"uq_{declared.table.name}_{'_'.join(names)}":
+                wire = next(f.wire_name for f in declared.fields if f.name == names[0])
+                return Problem(wire, "duplicate", f"is already used by another {declared.noun}")
+    return Problem("", "conflicting", "was changed or removed by someone else meanwhile; try again")

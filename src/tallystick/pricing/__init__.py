@@ -1,0 +1,1 @@
+"""What usage costs: plan templates, plans and their pricings."""
