@@ -1,0 +1,38 @@
+"""Every route of the API names the permission it asks for."""
+
+from dataclasses import dataclass
+
+from tallystick.api.routes import all_routes
+from tests.structure.shape import routes_without_permission
+
+PUBLIC = {
+    ("POST", "/oauth/token"): "whoever asks here is about to prove who they are",
+    ("GET", "/openapi.json"): "the interface is no secret; tools read it before they have a token",
+    ("GET", "/health"): "a load balancer asks; it answers nothing but up or not",
+}
+"Routes without a permission, each with its reason."
+
+
+def test_every_route_names_its_permission() -> None:
+    routes = list(all_routes())
+    assert routes
+    findings = list(routes_without_permission(routes, PUBLIC))
+    assert not findings, "\n" + "\n".join(findings)
+
+
+def test_every_exception_is_a_route() -> None:
+    gone = set(PUBLIC) - {(route.method.upper(), route.path) for route in all_routes()}
+    assert not gone, f"exceptions for routes that are gone: {sorted(gone)}"
+
+
+def test_finds_a_route_without_a_permission() -> None:
+    @dataclass
+    class Bare:
+        method: str
+        path: str
+        permission: str | None
+
+    routes = [Bare("GET", "/a", None), Bare("GET", "/b", ""), Bare("GET", "/c", "config:c:retrieve")]
+    found = list(routes_without_permission(routes, {("GET", "/a"): "a reason"}))
+    assert len(found) == 1
+    assert "GET /b" in found[0]
