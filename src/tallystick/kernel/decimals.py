@@ -51,7 +51,7 @@ set_context()
 def round_to(value: Decimal, places: int, mode: RoundingMode) -> Decimal:
     """Round `value` to `places` decimals (negative: tens, hundreds …).
 
-    Raises RoundingNecessary in mode UNNECESSARY when a digit would be lost.
+    Never gives a negative zero. Raises RoundingNecessary in mode UNNECESSARY when a digit would be lost.
     """
     step = Decimal(1).scaleb(-places)
     if mode is RoundingMode.UNNECESSARY:
@@ -59,8 +59,9 @@ def round_to(value: Decimal, places: int, mode: RoundingMode) -> Decimal:
         if rounded != value:
             message = f"{value} has more than {places} decimal places, and its currency forbids rounding"
             raise RoundingNecessary(message)
-        return rounded
-    return value.quantize(step, rounding=f"ROUND_{mode.value}")
+    else:
+        rounded = value.quantize(step, rounding=f"ROUND_{mode.value}")
+    return rounded + ZERO  # adding zero turns -0.00 into 0.00 and 1E+2 into 100, and changes nothing else
 
 
 def divide(numerator: Decimal, denominator: Decimal) -> Decimal:
@@ -70,9 +71,11 @@ def divide(numerator: Decimal, denominator: Decimal) -> Decimal:
 
 
 def plain(value: Decimal) -> Decimal:
-    """Drop trailing zeros without falling into exponents: 75.00 becomes 75, 1E+2 becomes 100."""
-    short = value.normalize()
-    return short.quantize(ONE) if short.as_tuple().exponent > 0 else short  # type: ignore[operator]
+    """Drop trailing zeros, and give no negative zero: 75.00 becomes 75, 1E+2 becomes 100.
+
+    Print with `f"{value:f}"`: `str` writes what is below 0.000001 with an exponent.
+    """
+    return value.normalize() + ZERO
 
 
 def allocate(total: Decimal, weights: Sequence[Decimal], places: int) -> list[Decimal]:
