@@ -8,28 +8,31 @@ from typing import Protocol
 
 from sqlalchemy import MetaData
 
-from tallystick.kernel import errors
+from tallystick.api.errors import status_of
 from tallystick.kernel.errors import TallystickError
 
 README_HEADINGS = ("Owns", "Does not own", "Invariants", "Time")
+NO_KIND = 500
 SNAKE_CASE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
-STATUSES: Mapping[type[TallystickError], int] = {
-    errors.Invalid: 400,
-    errors.Forbidden: 403,
-    errors.TooLarge: 403,
-    errors.NotFound: 404,
-    errors.Conflict: 409,
-    errors.TooMany: 429,
-    errors.Unavailable: 503,
-}
 
 
 class Route(Protocol):
     """What `tallystick.api.routes.all_routes()` tells of a route."""
 
-    method: str
-    path: str
-    permission: str | None
+    @property
+    def method(self) -> str:
+        """The HTTP method."""
+        ...
+
+    @property
+    def path(self) -> str:
+        """The path template, `/organizations/{orgId}/…`."""
+        ...
+
+    @property
+    def permission(self) -> object | None:
+        """What the caller must be allowed to do; None is for everyone."""
+        ...
 
 
 def tables_without_organization(metadata: MetaData, allowed: Mapping[str, str]) -> Iterator[str]:
@@ -71,8 +74,8 @@ def code_faults(classes: Iterable[type[TallystickError]], documented: Mapping[st
         owners[cls.code].add(name)
         if not SNAKE_CASE.fullmatch(cls.code):
             yield f"{name}: {cls.code!r} is not snake_case"
-        status = next((status for kind, status in STATUSES.items() if issubclass(cls, kind)), None)
-        if status is None:
+        status = status_of(cls.__new__(cls))
+        if status == NO_KIND:
             yield f"{name}: of no kind; subclass Invalid, NotFound, Conflict … of kernel/errors.py"
         elif cls.code not in documented:
             row = f"| `{cls.code}` | {status} | what to do |"

@@ -30,7 +30,7 @@ def test_finds_a_route_without_a_permission() -> None:
     class Bare:
         method: str
         path: str
-        permission: str | None
+        permission: object | None
 
     routes = [Bare("GET", "/a", None), Bare("GET", "/b", ""), Bare("GET", "/c", "config:c:retrieve")]
     found = list(routes_without_permission(routes, {("GET", "/a"): "a reason"}))
