@@ -14,6 +14,7 @@ from tallystick.kernel.errors import Unavailable
 FOLDERS = ("postgres", "usage", "files", "run")
 MIN_FREE_BYTES = 512 * 1024 * 1024
 "Below this the server does not start: both engines stop in the middle of things on a full disk."
+_MIN_SECRET_LENGTH = 32  # a shorter one was cut off while it was written: no signature of it can be trusted
 
 
 class HomeLocked(Unavailable):
@@ -139,7 +140,7 @@ class Home:
         with suppress(FileNotFoundError):
             file.chmod(0o600)
             text = file.read_text().strip()
-            if len(text) >= 32:  # noqa: PLR2004 - a shorter one was cut off; no signature of it can be trusted
+            if len(text) >= _MIN_SECRET_LENGTH:
                 return text
         draft = file.with_suffix(".new")
         draft.unlink(missing_ok=True)

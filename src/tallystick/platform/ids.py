@@ -14,6 +14,10 @@ class _Sequence:
     """Ids that only ever grow, within one process."""
 
     def __init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin anew; a forked child does, for it must not repeat its parent's ids."""
         self._lock = threading.Lock()
         self._last = 0  # milliseconds << 74 | tail
 
@@ -29,15 +33,7 @@ class _Sequence:
 
 
 _sequence = _Sequence()
-
-
-def _restart() -> None:
-    """Give a forked child its own sequence: it must not repeat its parent's."""
-    global _sequence  # noqa: PLW0603 - one sequence a process is the point
-    _sequence = _Sequence()
-
-
-os.register_at_fork(after_in_child=_restart)
+os.register_at_fork(after_in_child=_sequence.restart)
 
 
 def new_id() -> str:

@@ -83,7 +83,7 @@ def hide_secrets(_logger: object, _method: str, event: EventDict) -> EventDict:
 
 def _clean(value: Any) -> Any:
     if isinstance(value, str):
-        return _BEARER.sub(rf"\g<before> {MASK}", mask_urls(value)) if len(value) > 8 else value  # noqa: PLR2004
+        return _BEARER.sub(rf"\g<before> {MASK}", mask_urls(value))
     if isinstance(value, dict):
         return {k: MASK if _SECRET_NAMES.search(str(k)) and v else _clean(v) for k, v in value.items()}
     if isinstance(value, list | tuple):

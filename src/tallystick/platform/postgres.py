@@ -333,7 +333,8 @@ class EmbeddedPostgres:
         except FileNotFoundError:
             return 0, None
         pid = int(lines[0]) if lines and lines[0].strip().isdigit() else 0
-        return pid, Path(lines[4]) if len(lines) > 4 and lines[4] else None  # noqa: PLR2004 - its fifth line
+        sockets = "".join(lines[4:5])
+        return pid, Path(sockets) if sockets else None
 
     def _socket_folder(self) -> Path:
         """Choose the socket's folder: the data folder, or where that is too long a private temporary one."""
@@ -411,8 +412,8 @@ def _is_postgres_in(pid: int, data: Path) -> bool:
     try:
         command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ")
     except OSError:
-        shown = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], check=False, capture_output=True)  # noqa: S607
-        command = shown.stdout
+        show = [shutil.which("ps") or "ps", "-o", "command=", "-p", str(pid)]  # no /proc: not Linux
+        command = subprocess.run(show, check=False, capture_output=True).stdout
     return b"postgres" in command and os.fsencode(data) in command
 
 

@@ -16,6 +16,7 @@ PREFIX = "TALLYSTICK_"
 TEST_PREFIX = "TALLYSTICK_TEST_"
 "The test suite's own variables: never read here, never refused."
 MASK = "********"
+_MIN_SECRET_LENGTH = 32
 
 _PASSWORD_IN_URL = re.compile(r"(?P<before>[a-z][a-z0-9+.-]*://[^:/?#@\s]*:)[^/?#\s]+(?=@)", re.IGNORECASE)
 _SECRET_IN_QUERY = re.compile(r"(?P<before>[?&](?:password|secret|token|key)=)[^&#\s]+", re.IGNORECASE)
@@ -61,7 +62,7 @@ def _url(*schemes: str) -> dict[str, Any]:
 
 
 def _long_enough(text: str) -> str | None:
-    return None if len(text) >= 32 else "must have 32 characters or more"  # noqa: PLR2004 - the rule is in the text
+    return None if len(text) >= _MIN_SECRET_LENGTH else f"must have {_MIN_SECRET_LENGTH} characters or more"
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
