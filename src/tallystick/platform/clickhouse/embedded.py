@@ -1,0 +1,160 @@
+"""ClickHouse inside this process (chDB). One process owns the folder; a process opens one folder."""
+
+import contextlib
+import fcntl
+import os
+import queue
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import chdb
+import msgspec
+import pyarrow as pa
+
+from tallystick.platform.clickhouse.arrow import from_stream, to_stream
+from tallystick.platform.clickhouse.errors import (
+    ClickHouseLocked,
+    ClickHouseUnavailable,
+    ClickHouseUnreadable,
+    error_from,
+)
+from tallystick.platform.clickhouse.sql import insert_statement
+from tallystick.platform.clickhouse.transport import Lane
+
+_WRITE = "write"
+
+
+class EmbeddedLimits(msgspec.Struct, frozen=True):
+    """How much of the machine the embedded engine may use."""
+
+    readers: int = 2
+    "Connections for short questions: a connection runs one query at a time."
+    threads: int = 2
+    "Threads of one query."
+    read_memory_bytes: int = 512 * 2**20
+    scan_memory_bytes: int = 2 * 2**30
+    wait_s: float = 30.0
+    "How long a call waits for a free connection before it is Unavailable."
+
+
+class EmbeddedClickHouse:
+    """A ClickHouse (see transport.py) in this process, its data in `folder`.
+
+    Raises ClickHouseLocked when another process has the folder, ClickHouseUnreadable when it cannot be used.
+    """
+
+    def __init__(self, folder: Path, limits: EmbeddedLimits | None = None) -> None:
+        self._limits = limits or EmbeddedLimits()
+        self._folder = folder.expanduser().absolute()
+        self._lock_file = _hold(self._folder)
+        self._closing = threading.Lock()
+        self._closed = False
+        self._open: list[Any] = []
+        self._lanes: dict[str, queue.SimpleQueue[Any]] = {}
+        try:
+            self._connect(Lane.READ, self._limits.readers, self._limits.read_memory_bytes)
+            self._connect(Lane.SCAN, 1, self._limits.scan_memory_bytes)
+            self._connect(_WRITE, 1, self._limits.scan_memory_bytes)
+        except RuntimeError as error:
+            self.close()
+            message = f"The usage store in {self._folder} cannot be opened: {_reason(error)}"
+            raise ClickHouseUnreadable(message, folder=str(self._folder)) from error
+
+    def read(self, sql: str, *, lane: Lane = Lane.READ) -> pa.Table:
+        """Run one SELECT; see the interface."""
+        with self._connection(lane) as connection, _mapped_errors():
+            return from_stream(connection.query(sql, "ArrowStream").get_memview().view())
+
+    def execute(self, sql: str) -> None:
+        """Run one statement that gives no rows; see the interface."""
+        with self._connection(Lane.SCAN) as connection, _mapped_errors():
+            connection.query(sql, "Null")
+
+    def insert(self, table: str, block: pa.Table, token: str) -> None:
+        """Store a block durably, once per token; see the interface."""
+        stream = to_stream(block)
+        with self._connection(_WRITE) as connection, _mapped_errors():
+            inserter = connection.send_insert(insert_statement(table, block, token), "ArrowStream")
+            try:
+                inserter.append(stream)
+                inserter.finish()
+            except BaseException:
+                inserter.cancel()
+                raise
+
+    def close(self) -> None:
+        """Close every connection, waiting for what runs, and let go of the folder. Idempotent."""
+        with self._closing:
+            if self._closed:
+                return
+            self._closed = True
+        for lane in self._lanes.values():
+            lane.put(None)  # wakes one waiter at a time; each passes it on
+        for connection in self._open:
+            connection.guard.acquire()
+            connection.chdb.close()
+        os.close(self._lock_file)
+
+    def _connect(self, lane: str, how_many: int, memory_bytes: int) -> None:
+        self._lanes[lane] = queue.SimpleQueue()
+        options = f"max_threads={self._limits.threads}&max_memory_usage={memory_bytes}&max_query_size={2**26}"
+        for _ in range(how_many):
+            connection = _Connection(chdb.connect(f"{self._folder}?{options}"))
+            self._open.append(connection)
+            self._lanes[lane].put(connection)
+
+    @contextlib.contextmanager
+    def _connection(self, lane: str) -> Iterator[Any]:
+        """Borrow a connection of a lane for one query."""
+        try:
+            connection = self._lanes[lane].get(timeout=self._limits.wait_s)
+        except queue.Empty:
+            raise ClickHouseUnavailable(
+                "The usage store is busy. Send the same request again in a moment.", lane=lane
+            ) from None
+        try:
+            if connection is None or self._closed:
+                raise ClickHouseUnavailable("The usage store is closing.", lane=lane)
+            with connection.guard:
+                yield connection.chdb
+        finally:
+            self._lanes[lane].put(connection)
+
+
+class _Connection:
+    """One chDB connection, and the guard that close() waits for."""
+
+    def __init__(self, connection: Any) -> None:
+        self.chdb = connection
+        self.guard = threading.Lock()
+
+
+def _hold(folder: Path) -> int:
+    """Make the folder and lock it: chDB's own message about a second process says nothing."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file = os.open(folder / "owner.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        message = f"The usage store's folder {folder} cannot be used: {error.strerror or error}"
+        raise ClickHouseUnreadable(message, folder=str(folder)) from error
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(file)
+        message = f"The usage store in {folder} is open in another process. Stop that one first."
+        raise ClickHouseLocked(message, folder=str(folder)) from error
+    return file
+
+
+@contextlib.contextmanager
+def _mapped_errors() -> Iterator[None]:
+    try:
+        yield
+    except (RuntimeError, chdb.ChdbError) as error:
+        raise error_from(str(error)) from error
+
+
+def _reason(error: BaseException) -> str:
+    return str(error).removeprefix("Failed to create connection: ").split("Stack trace", 1)[0].strip(" ,")

@@ -1,0 +1,1 @@
+"""Usage: what customers did, from the request to the sum."""

@@ -1,0 +1,1 @@
+"""The usage store: see README.md in this folder for how to use it."""

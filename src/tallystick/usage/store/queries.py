@@ -1,0 +1,196 @@
+"""Usage questions as ClickHouse SQL. Pure: text in, text out."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from itertools import pairwise
+from typing import Final
+
+from tallystick.kernel.errors import invariant
+from tallystick.kernel.periods import Period
+from tallystick.platform.clickhouse import sql
+from tallystick.usage.store.model import ANY, DECIMAL_PLACES, Filter, Method, Slot, SlotKind, UsageQuery
+from tallystick.usage.store.schema import TABLE, slot_sql
+
+_NUMBERS: Final = {
+    # 256 bits: a sum of Decimal(38, 12) overflows silently in its own type.
+    Method.SUM: f"sum(toDecimal256({{field}}, {DECIMAL_PLACES}))",
+    Method.MEAN: f"sum(toDecimal256({{field}}, {DECIMAL_PLACES}))",
+    Method.MIN: "min({field})",
+    Method.MAX: "max({field})",
+    Method.LATEST: "argMax({field}, (ts, received_at))",
+}
+
+
+def aggregate(org_id: str, query: UsageQuery) -> str:
+    """Write the one SELECT that answers a query.
+
+    Columns: account_id unless pooled, window (from 0), segment (from 0) if the query has segments, g0, g1 …
+    for `group_by`, value, n (how many values).
+    """
+    _check(query)
+    keys: dict[str, str] = {}
+    if query.per_account:
+        keys["account_id"] = "account_id"
+    windows_join = ""
+    if len(query.windows) == 1:
+        window = "toUInt32(0)"
+    elif _are_apart(query.windows):
+        window = _window_of_apart(query.windows)
+    else:
+        window, windows_join = "window_of", f" ARRAY JOIN {_windows_of_any(query.windows)} AS window_of"
+    keys["window"] = window
+    if query.segments:
+        keys["segment"] = _segment(query.segments)
+    keys |= {f"g{position}": slot_sql(slot) for position, slot in enumerate(query.group_by)}
+    value, count = _value(query.method, query.field)
+    selected = ", ".join(f"{expression} AS {name}" for name, expression in keys.items())
+    having = ["n > 0", *(["window >= 0"] if window.startswith("multiIf") else [])]
+    if query.segments:
+        having.append("segment >= 0")
+    return (
+        f"SELECT {selected}, {value} AS value, {count} AS n FROM {TABLE}{windows_join} "
+        f"WHERE {_where(org_id, query.meter_id, query.windows, query.account_ids, query.filters)} "
+        f"GROUP BY {', '.join(keys)} HAVING {' AND '.join(having)}"
+    )
+
+
+def measurements(
+    org_id: str, meter_id: str, window: Period, account_ids: Sequence[str] | None, page: tuple[int, int]
+) -> str:
+    """Write the listing of a meter's measurements in the order (account, ts, receipt). page: limit, offset."""
+    where = _where(org_id, meter_id, (window,), account_ids, ())
+    limit, offset = page
+    return (
+        f"SELECT * EXCEPT (uid_hash) FROM {TABLE} WHERE {where} "
+        f"ORDER BY account_id, ts, received_at LIMIT {int(limit)} OFFSET {int(offset)}"
+    )
+
+
+def count(org_id: str, meter_id: str | None, window: Period | None) -> str:
+    """Write the count of an organization's measurements, of one meter and window if given."""
+    where = [f"org_id = {sql.uuid(org_id)}"]
+    if meter_id is not None:
+        where.append(f"meter_id = {sql.uuid(meter_id)}")
+    if window is not None:
+        where.append(_inside(window))
+    return f"SELECT count() AS n FROM {TABLE} WHERE {' AND '.join(where)}"
+
+
+def known_uids(hashes: Sequence[int], since: datetime) -> str:
+    """Write the search for the uids behind hashes, received at or after `since`."""
+    listed = ", ".join(map(str, hashes))
+    return (
+        f"SELECT org_id, uid FROM {TABLE} "
+        f"WHERE uid_hash IN ({listed}) AND received_at >= {sql.instant_us(since)}"
+    )
+
+
+def recent_hashes(partition: int, since: datetime, week_s: int) -> str:
+    """Write the reading of one month's uid hashes, with the week they were received in."""
+    return (
+        f"SELECT uid_hash, toUInt32(intDiv(toUnixTimestamp(received_at), {week_s})) AS week, received_at "
+        f"FROM {TABLE} WHERE toYYYYMM(ts) = {partition} AND received_at >= {sql.instant_us(since)}"
+    )
+
+
+def _check(query: UsageQuery) -> None:
+    invariant(bool(query.windows), "a usage query needs a window")
+    invariant(not (query.segments and query.group_by), "segments and group_by exclude each other")
+    invariant(query.field is not None or query.method is Method.COUNT, f"{query.method} needs a field")
+    number = query.field is not None and query.field.kind is SlotKind.NUMBER
+    invariant(number or query.method not in _NUMBERS, f"{query.method} needs a number field")
+
+
+def _value(method: Method, field: Slot | None) -> tuple[str, str]:
+    """Give the expressions of the value and of how many values went into it."""
+    if field is None:
+        return "count()", "count()"
+    name = slot_sql(field)
+    counted = f"count({name})"
+    if method is Method.COUNT:
+        return counted, counted
+    if method is Method.UNIQUE:
+        return f"uniqExact({name})", counted
+    return _NUMBERS[method].format(field=name), counted
+
+
+def _where(
+    org_id: str,
+    meter_id: str,
+    windows: Sequence[Period],
+    account_ids: Sequence[str] | None,
+    filters: Sequence[Filter],
+) -> str:
+    terms = [f"org_id = {sql.uuid(org_id)}", f"meter_id = {sql.uuid(meter_id)}"]
+    if account_ids is not None:
+        terms.append(f"account_id IN ({sql.uuids(account_ids)})" if account_ids else "0")
+    terms.append(_inside(Period(min(w.start for w in windows), max(w.end for w in windows))))
+    for each in filters:
+        invariant(each.slot.kind is SlotKind.TEXT, "filters look at texts")
+        found = f"ifNull({slot_sql(each.slot)} IN ({sql.texts(each.values)}), 0)" if each.values else "0"
+        terms.append(found if each.include else f"NOT {found}")
+    return " AND ".join(terms)
+
+
+def _inside(window: Period) -> str:
+    return f"ts >= {sql.instant_ms(window.start)} AND ts < {sql.instant_ms(window.end)}"
+
+
+def _are_apart(windows: Sequence[Period]) -> bool:
+    ordered = sorted(windows, key=lambda window: (window.start, window.end))
+    return all(before.end <= after.start for before, after in pairwise(ordered))
+
+
+def _window_of_apart(windows: Sequence[Period]) -> str:
+    """Number the one window a row falls into, -1 between them: no row is read twice."""
+    ordered = sorted(enumerate(windows), key=lambda each: each[1].start)
+    steps = [
+        step
+        for position, window in ordered
+        if not window.is_empty
+        for step in (
+            f"ts < {sql.instant_ms(window.start)}, -1",
+            f"ts < {sql.instant_ms(window.end)}, {position}",
+        )
+    ]
+    return f"multiIf({', '.join([*steps, '-1'])})" if steps else "multiIf(1, -1, -1)"
+
+
+def _windows_of_any(windows: Sequence[Period]) -> str:
+    """List the windows a row falls into, when they may overlap."""
+    found = ", ".join(f"if({_inside(window)}, {at}, -1)" for at, window in enumerate(windows))
+    return f"arrayFilter(at -> at >= 0, [{found}])"
+
+
+def _segment(segments: Sequence[Mapping[Slot, str]]) -> str:
+    """Number the most specific segment a row matches, -1 for none.
+
+    Rule: semantics §10 — fewest wildcards first, then the leftmost fixed value. Segments that fix the same
+    fields are looked up together by one key, so a thousand of them cost no more than one.
+    """
+    slots = tuple(segments[0])
+    invariant(all(tuple(each) == slots for each in segments), "segments name the same fields in the same order")
+    patterns: dict[tuple[bool, ...], dict[str, int]] = {}
+    for position, segment in enumerate(segments):
+        pattern = tuple(segment[slot] == ANY for slot in slots)
+        fixed = [segment[slot] for slot in slots if segment[slot] != ANY]
+        patterns.setdefault(pattern, {}).setdefault(_key(fixed), position)
+    choices = ["-1"]
+    for pattern in sorted(patterns, key=lambda p: (sum(p), p), reverse=True):
+        fixed_slots = [slot for slot, is_any in zip(slots, pattern, strict=True) if not is_any]
+        choices.append(_lookup(fixed_slots, patterns[pattern], choices[-1]))
+    return choices[-1]
+
+
+def _lookup(slots: Sequence[Slot], positions: Mapping[str, int], otherwise: str) -> str:
+    if not slots:
+        return f"toInt32({next(iter(positions.values()))})"
+    parts = [f"toString(length({name})), ':', {name}" for name in map(slot_sql, slots)]
+    key = f"ifNull(concat({', '.join(parts)}), '')"
+    found = f"transform({key}, [{sql.texts(positions)}], [{', '.join(map(str, positions.values()))}], -1)"
+    return f"toInt32(if({found} >= 0, {found}, {otherwise}))"
+
+
+def _key(values: Sequence[str]) -> str:
+    """Join texts so that no two lists give the same key: each with its length in bytes before it."""
+    return "".join(f"{len(value.encode())}:{value}" for value in values)

@@ -1,0 +1,139 @@
+"""The usage store: measurements of every organization, in ClickHouse."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tallystick.kernel.decimals import divide
+from tallystick.kernel.periods import Period
+from tallystick.platform.clickhouse.transport import ClickHouse, Lane
+from tallystick.usage.store import queries, schema
+from tallystick.usage.store.blocks import fold_slots
+from tallystick.usage.store.model import Method, StoreStats, Usage, UsageQuery
+
+_PAGE_ROWS = 100_000
+_HASHES_A_QUESTION = 50_000
+WEEK_S = 7 * 24 * 3600
+
+Hashes = np.ndarray[Any, np.dtype[np.uint64]]
+
+
+class UsageStore:
+    """Keeps and aggregates measurements; decides nothing. Every question names its organization.
+
+    Raises ClickHouseUnavailable when the engine cannot answer now.
+    """
+
+    def __init__(self, clickhouse: ClickHouse) -> None:
+        self._clickhouse = clickhouse
+
+    def migrate(self) -> None:
+        """Create what the schema misses; harmless to run again."""
+        for statement in schema.statements():
+            self._clickhouse.execute(statement)
+
+    def insert_block(self, block: pa.Table, token: str) -> None:
+        """Store a block durably, once per token, without looking for duplicate uids: the GroupedWriter does.
+
+        block: the columns of `schema.COLUMN_TYPES`, and received_at (µs, UTC) and uid_hash (uint64).
+        After an error send the same block with the same token again.
+        """
+        self._clickhouse.insert(schema.TABLE, fold_slots(block), token)
+
+    def aggregate(self, org_id: str, query: UsageQuery, *, lane: Lane | None = None) -> list[Usage]:
+        """Answer a query over one organization's measurements, in one scan, exactly, in no order.
+
+        lane: SCAN when the question is for all accounts, READ otherwise, unless told.
+        """
+        lane = lane or (Lane.SCAN if query.account_ids is None else Lane.READ)
+        answer = self._clickhouse.read(queries.aggregate(org_id, query), lane=lane)
+        rows = answer.num_rows
+        accounts = answer["account_id"].to_pylist() if query.per_account else [None] * rows
+        segments = answer["segment"].to_pylist() if query.segments else [None] * rows
+        groups = [answer[f"g{position}"].to_pylist() for position in range(len(query.group_by))]
+        columns = zip(
+            accounts,
+            answer["window"].to_pylist(),
+            segments,
+            zip(*groups, strict=True) if groups else [()] * rows,
+            answer["value"].to_pylist(),
+            answer["n"].to_pylist(),
+            strict=True,
+        )
+        return [
+            Usage(
+                None if account is None else str(account),
+                window,
+                segment,
+                group,
+                _quantity(query.method, value, count),
+                count,
+            )
+            for account, window, segment, group, value, count in columns
+        ]
+
+    def measurements(
+        self, org_id: str, meter_id: str, window: Period, account_ids: Sequence[str] | None = None
+    ) -> Iterator[pa.Table]:
+        """List measurements page by page, by account, ts and receipt, with every stored column.
+
+        Slots above the typed ones come as the maps `more_n` and `more_s`. Pages of 100,000 rows; what arrives
+        between two pages may shift them.
+        """
+        offset = 0
+        while True:
+            page = queries.measurements(org_id, meter_id, window, account_ids, (_PAGE_ROWS, offset))
+            table = self._clickhouse.read(page, lane=Lane.SCAN)
+            if table.num_rows or not offset:
+                yield table
+            if table.num_rows < _PAGE_ROWS:
+                return
+            offset += _PAGE_ROWS
+
+    def count(self, org_id: str, meter_id: str | None = None, window: Period | None = None) -> int:
+        """Count an organization's measurements."""
+        return int(self._clickhouse.read(queries.count(org_id, meter_id, window))["n"][0].as_py())
+
+    def stats(self) -> StoreStats:
+        """Measure the whole store."""
+        answer = self._clickhouse.read(
+            "SELECT sum(rows) AS r, sum(bytes_on_disk) AS b, count() AS p FROM system.parts "
+            f"WHERE active AND database = '{schema.DATABASE}' AND table = 'measurements'"
+        )
+        return StoreStats(*(int(answer[name][0].as_py()) for name in ("r", "b", "p")))
+
+    def known_uids(self, hashes: Hashes, since: datetime) -> Iterable[tuple[bytes, str]]:
+        """Find the (organization id as bytes, uid) stored since then whose hash is among `hashes`."""
+        for first in range(0, len(hashes), _HASHES_A_QUESTION):
+            part = hashes[first : first + _HASHES_A_QUESTION].tolist()
+            found = self._clickhouse.read(queries.known_uids(part, since))
+            for org_id, uid in zip(found["org_id"].to_pylist(), found["uid"].to_pylist(), strict=True):
+                yield org_id.bytes, uid
+
+    def recent_hashes(self, since: datetime) -> Iterator[tuple[int, Hashes, int]]:
+        """Read the uid hashes received since then, month of ts by month, split by week of receipt.
+
+        Gives (week since 1970, hashes, latest receipt among them in µs since 1970).
+        """
+        months = self._clickhouse.read(
+            "SELECT DISTINCT toUInt32(partition) AS month FROM system.parts "
+            f"WHERE active AND database = '{schema.DATABASE}' AND table = 'measurements'"
+        )
+        for month in months["month"].to_pylist():
+            read = self._clickhouse.read(queries.recent_hashes(month, since, WEEK_S), lane=Lane.SCAN)
+            weeks = read["week"].to_numpy()
+            hashes = read["uid_hash"].to_numpy()
+            receipts = read["received_at"].cast(pa.int64()).to_numpy()
+            for week in pc.unique(read["week"]).to_pylist():
+                chosen = weeks == week
+                yield week, hashes[chosen], int(receipts[chosen].max())
+
+
+def _quantity(method: Method, value: Decimal | int, count: int) -> Decimal:
+    exact = Decimal(value)
+    return divide(exact, Decimal(count)) if method is Method.MEAN else exact
