@@ -124,7 +124,7 @@ class OrganizationConfig(Entity, kw_only=True):
         pairs = [(c.from_currency, c.to_currency) for c in self.currency_conversions]
         yield from no_repeats("currencyConversions[{i}]", pairs, "this pair is converted twice")
 
-    def check_stored(self, tx: Transaction, old: Entity | None) -> Iterator[Problem]:  # noqa: ARG002
+    def check_stored(self, tx: Transaction, old: Entity | None) -> Iterator[Problem]:
         """The billing currency exists."""
         yield from known_currency(tx, "currency", self.currency)
 

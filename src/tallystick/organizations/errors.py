@@ -1,0 +1,34 @@
+"""What access refuses, with its public codes."""
+
+from tallystick.kernel.errors import Forbidden, TooMany
+
+
+class Unauthenticated(Forbidden):
+    """The request carries no token that is valid now."""
+
+    code = "unauthenticated"
+
+
+class WrongCredentials(Forbidden):
+    """The pair of key and secret, or of e-mail and password, is not one that may come in.
+
+    Unknown, wrong, revoked and ended are told alike: the difference would help who is guessing.
+    """
+
+    code = "wrong_credentials"
+
+
+class PermissionDenied(Forbidden):
+    """The caller is known, but no statement of theirs allows this, or one denies it."""
+
+    code = "permission_denied"
+
+
+class TooManyAttempts(TooMany):
+    """Too many failed log-ins lately, with this name or from this address."""
+
+    code = "too_many_attempts"
+
+    def __init__(self, retry_after_s: int) -> None:
+        message = f"Too many failed attempts. Wait {retry_after_s} seconds, then try again."
+        super().__init__(message, retry_after_s=retry_after_s)

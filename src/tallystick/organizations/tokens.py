@@ -1,0 +1,188 @@
+"""Bearer tokens: signed, stateless, and void within seconds once their key is revoked."""
+
+import hashlib
+import re
+import threading
+from datetime import datetime, timedelta
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import OctKey
+
+from tallystick.kernel.clock import Clock
+from tallystick.kernel.errors import invariant
+from tallystick.organizations import store
+from tallystick.organizations.access_key import is_secret
+from tallystick.organizations.errors import Unauthenticated, WrongCredentials
+from tallystick.organizations.principal import Principal, PrincipalKind
+from tallystick.organizations.throttle import Throttle
+from tallystick.platform.database import EVERY_ORGANIZATION, Database
+from tallystick.platform.resources.fields import UUID_PATTERN
+
+LIFETIME_S = 18_000
+"Rule: semantics §2."
+HOLDERS_ARE_FRESH_FOR = timedelta(seconds=5)
+SHORTEST_SECRET_BYTES = 32
+LONGEST_TOKEN = 4096
+_ALGORITHM = "HS256"
+_UUID = re.compile(UUID_PATTERN)
+_MOST_HOLDERS, _MOST_TOKENS = 4096, 4096
+_GET_ONE = (
+    "Get one from POST /oauth/token with your access key, and send it as Authorization: Bearer <token>."
+)
+_LOADERS = {PrincipalKind.SERVICE_USER: store.key_holder, PrincipalKind.USER: store.user_holder}
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class AccessToken(msgspec.Struct, frozen=True):
+    """The answer to a token exchange. expires_in: seconds."""
+
+    access_token: str
+    token_type: str = "Bearer"  # noqa: S105 - the name of the scheme
+    expires_in: int = LIFETIME_S
+
+
+class _Claims(msgspec.Struct, frozen=True):
+    """What a token says. key: the access key it was issued for; None: a user's own log-in."""
+
+    org: str
+    sub: str
+    iat: int
+    exp: int
+    key: str | None = None
+
+
+class _Bounded(Generic[K, V]):
+    """A dict that drops its oldest entries. Thread-safe."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._entries: dict[K, V] = {}
+        self._lock = threading.Lock()
+
+    def get(self, key: K) -> V | None:
+        return self._entries.get(key)
+
+    def put(self, key: K, value: V) -> None:
+        with self._lock:
+            self._entries.pop(key, None)
+            if len(self._entries) >= self._most:
+                del self._entries[next(iter(self._entries))]
+            self._entries[key] = value
+
+
+class Tokens:
+    """Issues tokens for credentials and tells whose a token is. Stores nothing per token. Thread-safe.
+
+    secret: at least 32 random bytes that all processes of one installation share. Keys, users and their
+    permissions are read from the database at most every HOLDERS_ARE_FRESH_FOR: that long a revoked key,
+    and every token issued for it, may still be taken.
+    """
+
+    def __init__(
+        self, database: Database, clock: Clock, secret: bytes, *, throttle: Throttle | None = None
+    ) -> None:
+        invariant(len(secret) >= SHORTEST_SECRET_BYTES, "a signing secret has 32 bytes or more")
+        self._database = database
+        self._clock = clock
+        self._throttle = throttle or Throttle(clock)
+        self._key = OctKey.import_key(secret)
+        self._kid = hashlib.sha256(b"tallystick token kid" + secret).hexdigest()[:16]
+        self._holders: _Bounded[tuple[PrincipalKind, str], tuple[datetime, store.Holder]] = _Bounded(
+            _MOST_HOLDERS
+        )
+        self._verified: _Bounded[str, _Claims] = _Bounded(_MOST_TOKENS)
+
+    def exchange(self, key_id: str, secret: str, address: str = "") -> AccessToken:
+        """Give a token for an access key and its secret.
+
+        The right secret is never throttled: being random it cannot be guessed, and a stranger who knows a
+        key id must not be able to lock its owner out. Raises WrongCredentials, TooManyAttempts.
+        """
+        holder = self._key_holder(key_id)
+        proof = holder.proof_hash if holder and holder.proof_hash else "0" * 64
+        if is_secret(secret, proof) and holder is not None and holder.may_come_in(self._clock.now()):
+            return self._issue(holder.principal, key_id.lower())
+        self._throttle.attempt(key_id, address)
+        raise WrongCredentials("This access key id and API secret are not valid together, or are revoked.")
+
+    def issue(self, user: Principal) -> AccessToken:
+        """Give a token for a user who has just logged in."""
+        invariant(user.kind is PrincipalKind.USER, "service users exchange a key for their tokens")
+        return self._issue(user, None)
+
+    def authenticate(self, bearer: str) -> Principal:
+        """Tell who a token was issued to, if it is still good.
+
+        bearer: the token, or the whole value of the Authorization header. Raises Unauthenticated.
+        """
+        token = _token_of(bearer)
+        claims = self._verified.get(token) or self._verify(token)
+        now = self._clock.now()
+        if claims.exp <= now.timestamp():
+            raise Unauthenticated(f"This token has expired. {_GET_ONE}")
+        holder = self._key_holder(claims.key) if claims.key else self._user_holder(claims.sub)
+        if holder is None or not holder.may_come_in(now):
+            message = "The access this token was issued for has ended or was revoked."
+            raise Unauthenticated(message, principal_id=claims.sub)
+        invariant(holder.principal.id == claims.sub, "a credential changed its owner")
+        return holder.principal
+
+    def _issue(self, principal: Principal, key_id: str | None) -> AccessToken:
+        issued_at = int(self._clock.now().timestamp())
+        claims: dict[str, Any] = {
+            "org": principal.org_id,
+            "sub": principal.id,
+            "iat": issued_at,
+            "exp": issued_at + LIFETIME_S,
+        }
+        if key_id is not None:
+            claims["key"] = key_id
+        return AccessToken(jwt.encode({"alg": _ALGORITHM, "kid": self._kid}, claims, self._key))
+
+    def _verify(self, token: str) -> _Claims:
+        """Check form, signature, algorithm and key of a token, and remember that it passed."""
+        try:
+            read = jwt.decode(token, self._key, algorithms=[_ALGORITHM])
+            claims = msgspec.convert(read.claims, _Claims)
+        except (JoseError, ValueError) as error:
+            raise Unauthenticated(f"This is not a token of this server. {_GET_ONE}") from error
+        if read.header.get("kid") != self._kid:
+            raise Unauthenticated(f"This token was signed with a key that is not in use. {_GET_ONE}")
+        self._verified.put(token, claims)
+        return claims
+
+    def _key_holder(self, key_id: str) -> store.Holder | None:
+        return self._holder(PrincipalKind.SERVICE_USER, key_id.lower())
+
+    def _user_holder(self, user_id: str) -> store.Holder | None:
+        return self._holder(PrincipalKind.USER, user_id)
+
+    def _holder(self, kind: PrincipalKind, credential_id: str) -> store.Holder | None:
+        """Give whom a credential belongs to, as the database had it a few seconds ago at most."""
+        now = self._clock.now()
+        cached = self._holders.get((kind, credential_id))
+        if cached is not None and abs(now - cached[0]) < HOLDERS_ARE_FRESH_FOR:
+            return cached[1]
+        if not _UUID.fullmatch(credential_id):
+            return None
+        with self._database.transaction(EVERY_ORGANIZATION) as tx:
+            holder = _LOADERS[kind](tx, credential_id)
+        if holder is not None:
+            self._holders.put((kind, credential_id), (now, holder))
+        return holder
+
+
+def _token_of(bearer: str) -> str:
+    scheme, _, token = bearer.strip().partition(" ")
+    if not token:
+        token = scheme
+    elif scheme.casefold() != "bearer":
+        raise Unauthenticated(f"Only bearer tokens are taken here. {_GET_ONE}")
+    if not token or len(token) > LONGEST_TOKEN:
+        raise Unauthenticated(f"This request carries no token. {_GET_ONE}")
+    return token
