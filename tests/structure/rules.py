@@ -182,9 +182,17 @@ def domains_catch_what_they_answer(source: Source) -> Iterator[str]:
     for node in ast.walk(source.tree):
         if isinstance(node, ast.ExceptHandler):
             caught = "everything" if node.type is None else ast.unparse(node.type)
-            if node.type is None or re.search(r"\b(Base)?Exception\b", caught):
+            is_broad = node.type is None or re.search(r"\b(Base)?Exception\b", caught)
+            if is_broad and not hands_on(node):
                 message = f"catches {caught}; name the errors you can answer and let bugs crash"
                 yield finding(source, node.lineno, message)
+
+
+def hands_on(handler: ast.ExceptHandler) -> bool:
+    """Tell whether the handler only tidies up: it raises again, or gives the error to its waiter."""
+    nodes = list(ast.walk(handler))
+    raises = any(isinstance(node, ast.Raise) and node.exc is None for node in nodes)
+    return raises or any(isinstance(node, ast.Attribute) and node.attr == "set_exception" for node in nodes)
 
 
 def opt_outs_have_reasons(source: Source) -> Iterator[str]:

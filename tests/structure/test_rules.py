@@ -94,6 +94,16 @@ GOOD = [
         "usage/x.py",
         "try: ...\nexcept (ValueError, UsageException): ...\n",
     ),
+    (
+        rules.domains_catch_what_they_answer,
+        "usage/x.py",
+        "try: ...\nexcept BaseException:\n    undo()\n    raise\n",
+    ),
+    (
+        rules.domains_catch_what_they_answer,
+        "usage/x.py",
+        "try: ...\nexcept BaseException as error:\n    answer.set_exception(error)\n",
+    ),
     (rules.domains_catch_what_they_answer, "worker/x.py", "try: ...\nexcept Exception: ...\n"),
     (rules.opt_outs_have_reasons, "api/x.py", "x = 1  # " + "noqa: S105, E501 - a name, no secret\n"),
 ]
