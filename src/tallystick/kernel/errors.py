@@ -68,7 +68,7 @@ class InvariantBroken(AssertionError):
     """A bug: something that must always hold does not."""
 
 
-def invariant(holds: bool, message: str) -> None:
+def invariant(holds: bool, message: str) -> None:  # noqa: FBT001 - reads as a sentence
     """Crash with InvariantBroken unless `holds`. For bugs only, never for bad input."""
     if not holds:
         raise InvariantBroken(message)

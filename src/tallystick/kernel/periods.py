@@ -203,8 +203,10 @@ class BillingCycle(msgspec.Struct, frozen=True):
         """Give the whole periods, boundary to boundary, that `span` touches, also those before the epoch.
 
         They are what proration divides by (semantics §15): a first bill may hold part of one, or
-        more than one.
+        more than one. An empty span touches none.
         """
+        if span.is_empty:
+            return iter(())
         numbers = count(self.number_at(span.start))
         periods = (DateSpan(self.boundary(n), self.boundary(n + 1)) for n in numbers)
         return takewhile(lambda nominal: nominal.start < span.end, periods)

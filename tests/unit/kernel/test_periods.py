@@ -409,7 +409,8 @@ def test_each_day_is_in_one_period_found_from_every_side(
             ["2021-12-15", "2022-01-15", "2022-02-15"],
             id="a long first bill, also before the epoch",
         ),
-        pytest.param(("2024-01-15", "2024-01-15"), [], id="none"),
+        pytest.param(("2024-01-15", "2024-01-15"), [], id="none, on a boundary"),
+        pytest.param(("2024-01-20", "2024-01-20"), [], id="none, inside one"),
     ],
 )
 def test_nominal_periods(touched: tuple[str, str], nominal: list[str]) -> None:
