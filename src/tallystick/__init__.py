@@ -1,1 +1,3 @@
 """Usage-based pricing you can host yourself."""
+
+__version__ = "0.1.0"

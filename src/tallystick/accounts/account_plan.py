@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import msgspec
 from sqlalchemy import ColumnElement, Table
@@ -81,7 +81,7 @@ class AccountPlan(Entity, kw_only=True):
     child_billing_mode: ChildBillingMode = ChildBillingMode.PARENT_BREAKDOWN
     custom_fields: CustomFields = {}
 
-    def settle(self, tx: Transaction, old: "AccountPlan | None") -> "AccountPlan":  # noqa: ARG002
+    def settle(self, tx: Transaction, old: Self | None) -> Self:
         """Take the product from the plan; a group has none."""
         plan = tx.find_one(Plan, id=self.plan_id) if self.plan_id else None
         return msgspec.structs.replace(self, product_id=plan and plan.product_id)
@@ -91,7 +91,7 @@ class AccountPlan(Entity, kw_only=True):
         yield from exactly_one(self, "plan_id", "plan_group_id")
         yield from in_order(self.start_date, self.end_date)
 
-    def check_stored(self, tx: Transaction, old: Entity | None) -> Iterator[Problem]:  # noqa: ARG002
+    def check_stored(self, tx: Transaction, old: Entity | None) -> Iterator[Problem]:
         """A bespoke plan goes to its own account only; one plan a product at a time."""
         plan = tx.find_one(Plan, id=self.plan_id) if self.plan_id else None
         if plan is not None and plan.account_id not in {None, self.account_id}:

@@ -1,17 +1,15 @@
 """Append events in the caller's transaction, so that an event exists exactly when its cause does."""
 
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any
 
-import msgspec
 from sqlalchemy import Column, DateTime, Index, PrimaryKeyConstraint, Table, Text, insert
 from sqlalchemy.dialects.postgresql import JSONB
 
 from tallystick.platform.ids import new_id
 from tallystick.platform.resources import Change, Transaction
 from tallystick.platform.resources.tables import UUID, metadata
-from tallystick.platform.resources.wire import without_nulls
+from tallystick.platform.resources.wire import answer
 
 events = Table(
     "events",
@@ -50,7 +48,3 @@ def append_event(tx: Transaction, name: str, data: Mapping[str, Any], entity_id:
     }
     tx.execute(insert(events), values)
     return event_id
-
-
-def _state(entity: msgspec.Struct | None) -> Any:
-    return None if entity is None else msgspec.to_builtins(entity, builtin_types=(Decimal,))

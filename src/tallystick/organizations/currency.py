@@ -1,13 +1,18 @@
 """Currencies: how many decimal places an amount has, and how it is rounded to them."""
 
+import re
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Self
 
+import msgspec
 from msgspec import Meta
 
 from tallystick.kernel.decimals import RoundingMode
 from tallystick.kernel.problems import Problem
 from tallystick.platform.resources import By, Entity, Identifier, Name, Transaction, resource
+from tallystick.platform.resources.fields import IDENTIFIER_PATTERN
+
+DEFAULT_CURRENCY = "USD"
 
 
 @resource(
@@ -19,11 +24,33 @@ from tallystick.platform.resources import By, Entity, Identifier, Name, Transact
 class Currency(Entity, kw_only=True):
     """A currency that prices and bills may be in; tokens and credits can be one too (semantics §25)."""
 
-    code: Identifier
+    code: Identifier | None = None
+    "Left out, it is the name."
     name: Name
     archived: bool = False
     max_decimal_places: Annotated[int, Meta(ge=0, le=5)] = 2
     rounding_mode: RoundingMode = RoundingMode.HALF_UP
+
+    def settle(self, tx: Transaction, old: Self | None) -> Self:  # noqa: ARG002
+        """Name the currency's code after its name where none was given."""
+        return self if self.code else msgspec.structs.replace(self, code=self.name)
+
+    def check(self) -> Iterator[Problem]:
+        """A code that was taken from the name is a code."""
+        if not re.match(IDENTIFIER_PATTERN, self.code or self.name):
+            yield Problem("code", "required", "is required: the name cannot serve as one")
+
+    def check_delete(self, tx: Transaction) -> Iterator[Problem]:
+        """The default currency stays, and so does the one that the organization bills in (semantics §3)."""
+        from tallystick.organizations.organization_config import OrganizationConfig  # it needs this module
+
+        if self.code == DEFAULT_CURRENCY:
+            yield Problem(
+                "code", "default_currency", f"{self.code} is every organization's default; archive it"
+            )
+        elif tx.find_one(OrganizationConfig, currency=self.code):
+            message = f"{self.code} is what this organization bills in; change organizationconfig first"
+            yield Problem("code", "billing_currency", message)
 
 
 def known_currency(tx: Transaction, field: str, code: str | None) -> Iterator[Problem]:

@@ -12,10 +12,10 @@ from msgspec import Meta
 from tallystick.kernel.errors import Invalid
 from tallystick.kernel.problems import Problem
 from tallystick.kernel.zones import parse_zone
-from tallystick.organizations.currency import known_currency
+from tallystick.organizations.currency import DEFAULT_CURRENCY, known_currency
 from tallystick.platform.resources import AMOUNT, Entity, Positive, Ref, Transaction, resource
 from tallystick.platform.resources.checks import no_repeats
-from tallystick.platform.resources.fields import Id
+from tallystick.platform.resources.fields import DescribedAsText, Id
 
 SCHEDULED_BILL_INTERVALS = tuple(
     Decimal(h) for h in ("0", "0.25", "0.5", "1", "2", "3", "4", "6", "8", "12", "24")
@@ -82,8 +82,8 @@ class OrganizationConfig(Entity, kw_only=True):
     commitment_fee_bill_in_advance: bool = False
     minimum_spend_bill_in_advance: bool = False
     auto_approve_bills_grace_period: PositiveInt | None = None
-    auto_approve_bills_grace_period_unit: TimePeriodUnit | None = None
-    external_invoice_date: InvoiceDate = InvoiceDate.FIRST_DAY_OF_NEXT_PERIOD
+    auto_approve_bills_grace_period_unit: Annotated[TimePeriodUnit | None, DescribedAsText()] = None
+    external_invoice_date: Annotated[InvoiceDate, DescribedAsText()] = InvoiceDate.FIRST_DAY_OF_NEXT_PERIOD
     suppressed_empty_bills: bool = False
     consolidate_bills: bool = False
     default_statement_definition_id: Annotated[Id | None, Ref("statementdefinitions")] = None
@@ -137,6 +137,6 @@ def default_config() -> OrganizationConfig:
         month_epoch=date(2022, 1, 1),
         week_epoch=date(2022, 1, 4),
         day_epoch=date(2022, 1, 1),
-        currency="USD",
+        currency=DEFAULT_CURRENCY,
         days_before_bill_due=30,
     )

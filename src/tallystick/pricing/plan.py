@@ -1,7 +1,7 @@
 """Plans: what accounts are on."""
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Self
 
 import msgspec
 
@@ -31,7 +31,7 @@ from tallystick.pricing.plan_template import Ordinal, PlanTemplate
     filters=(By("productId", "product_id"), By("accountId", "account_id", many=True)),
 )
 class Plan(Entity, kw_only=True):
-    """A template with its own charges where it says so; bespoke for one account, or for any (semantics §13)."""
+    """A template, with its own charges where it says so; bespoke if made for one account (semantics §13)."""
 
     plan_template_id: Annotated[Id, Ref(PlanTemplate)]
     product_id: Annotated[Id | None, Ref(Product), Computed()] = None
@@ -50,7 +50,7 @@ class Plan(Entity, kw_only=True):
     account_id: Annotated[Id | None, Ref("accounts")] = None
     custom_fields: CustomFields = {}
 
-    def settle(self, tx: Transaction, old: "Plan | None") -> "Plan":  # noqa: ARG002
+    def settle(self, tx: Transaction, old: Self | None) -> Self:
         """Take the product from the template; a plan for one account is bespoke."""
         template = tx.find_one(PlanTemplate, id=self.plan_template_id)
         bespoke = self.bespoke if self.bespoke is not None else self.account_id is not None
@@ -61,7 +61,7 @@ class Plan(Entity, kw_only=True):
         if self.account_id is not None and not self.bespoke:
             yield Problem("bespoke", "not_applicable", "must be true for a plan that names an accountId")
 
-    def check_stored(self, tx: Transaction, old: Entity | None) -> Iterator[Problem]:  # noqa: ARG002
+    def check_stored(self, tx: Transaction, old: Entity | None) -> Iterator[Problem]:
         """A bespoke plan is never re-pointed, and a plan never moves to another template."""
         if isinstance(old, Plan):
             if old.account_id is not None and old.account_id != self.account_id:

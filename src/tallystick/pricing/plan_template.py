@@ -35,7 +35,7 @@ Ordinal = Annotated[int, Meta(ge=0, le=2**63 - 1)]
     filters=(By("productId", "product_id"),),
 )
 class PlanTemplate(Entity, kw_only=True):
-    """How often, in which currency and with which fixed charges the plans of a product bill (semantics §13)."""
+    """How often, in which currency and with what charges a product's plans bill (semantics §13)."""
 
     product_id: Annotated[Id, Ref(Product)]
     name: Name
@@ -69,7 +69,7 @@ class PlanTemplate(Entity, kw_only=True):
         """The currency exists; plans that hang on the template keep their product."""
         yield from known_currency(tx, "currency", self.currency)
         if isinstance(old, PlanTemplate) and old.product_id != self.product_id:
-            from tallystick.pricing.plan import Plan  # noqa: PLC0415 - the two know each other
+            from tallystick.pricing.plan import Plan
 
             if tx.find(Plan, limit=1, plan_template_id=old.id):
                 yield Problem("productId", "in_use", "cannot change while plans are made from this template")

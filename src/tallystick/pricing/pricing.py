@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any, Self
 
 import msgspec
 from msgspec import Meta
@@ -92,7 +92,7 @@ class Pricing(Entity, kw_only=True):
     minimum_spend_description: Description | None = None
     minimum_spend_bill_in_advance: bool | None = None
 
-    def settle(self, tx: Transaction, old: "Pricing | None") -> "Pricing":  # noqa: ARG002
+    def settle(self, tx: Transaction, old: Self | None) -> Self:
         """Give each new band an id, and tell what is priced."""
         compound = self.compound_aggregation_id is not None
         return msgspec.structs.replace(
@@ -117,7 +117,7 @@ class Pricing(Entity, kw_only=True):
         if self.overage_pricing_bands and self.tiers_span_plan:
             yield Problem("overagePricingBands", "not_applicable", "cannot be combined with tiersSpanPlan")
 
-    def check_stored(self, tx: Transaction, old: Entity | None) -> Iterator[Problem]:  # noqa: ARG002
+    def check_stored(self, tx: Transaction, old: Entity | None) -> Iterator[Problem]:
         """The aggregation has the segment and suits the plan's product; no two prices hold at once."""
         aggregation = tx.find_one(Aggregation, id=self.aggregation_id) if self.aggregation_id else None
         if aggregation is not None:
@@ -133,7 +133,7 @@ class Pricing(Entity, kw_only=True):
             yield Problem("segment", "unknown_segment", f"{aggregation.name} has no such segment")
 
     def _no_overlap(self, tx: Transaction) -> Iterator[Problem]:
-        same = {
+        same: dict[str, Any] = {
             "plan_id": self.plan_id,
             "plan_template_id": self.plan_template_id,
             "aggregation_id": self.aggregation_id,
@@ -141,7 +141,8 @@ class Pricing(Entity, kw_only=True):
         }
         for other in tx.find(Pricing, **same):
             if other.id != self.id and other.segment == self.segment and overlap(self, other):
-                message = f"another pricing of the same usage holds from {other.start_date.isoformat()}; end it first"
+                since = other.start_date.isoformat()
+                message = f"another pricing of the same usage holds from {since}; end it first"
                 yield Problem("startDate", "overlapping_pricing", message)
                 return
 

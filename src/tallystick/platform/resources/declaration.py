@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeVar, Union, get_args, get_origin
 
 import msgspec
 from sqlalchemy import Table
 
 from tallystick.kernel.problems import Problem
-from tallystick.platform.resources.fields import Computed, CustomFields, Hidden, Id, Ref
+from tallystick.platform.resources.fields import Computed, Hidden, Id, Ref
 from tallystick.platform.resources.filters import Filter
 from tallystick.platform.resources.wire import Reader, reader
 
@@ -26,6 +26,9 @@ AUDIT_FIELDS = ("id", "version", "dt_created", "dt_last_modified", "created_by",
 class Entity(msgspec.Struct, kw_only=True, rename="camel"):
     """The fields that every stored thing has; the server sets all of them (semantics §1)."""
 
+    hidden_names: ClassVar[frozenset[str]] = frozenset()
+    "Wire names of the fields that are stored but never answered; the declaration sets it."
+
     id: Annotated[Id, Computed()] = ""
     version: Annotated[int, Computed()] = 0
     dt_created: Annotated[datetime | None, Computed()] = None
@@ -37,11 +40,15 @@ class Entity(msgspec.Struct, kw_only=True, rename="camel"):
         """Find what is wrong with these values by themselves. Pure."""
         yield from ()
 
-    def check_stored(self, tx: "Transaction", old: "Entity | None") -> Iterator[Problem]:  # noqa: ARG002
+    def check_stored(self, tx: "Transaction", old: "Entity | None") -> Iterator[Problem]:
         """Find what clashes with stored things, before this replaces `old` (None: is created)."""
         yield from ()
 
-    def settle(self: E, tx: "Transaction", old: E | None) -> E:  # noqa: ARG002
+    def check_delete(self, tx: "Transaction") -> Iterator[Problem]:
+        """Find why this has to stay, beyond what refers to it by id."""
+        yield from ()
+
+    def settle(self, tx: "Transaction", old: Self | None) -> Self:
         """Fill the computed and hidden fields, before the checks against the store."""
         return self
 
@@ -114,7 +121,7 @@ class Resource:
 _REGISTRY: dict[type[Entity], Resource] = {}
 
 
-def resource(  # noqa: PLR0913 - a declaration reads best as keywords
+def resource(
     path: str,
     *,
     event: str,
@@ -125,17 +132,18 @@ def resource(  # noqa: PLR0913 - a declaration reads best as keywords
     verbs: Sequence[str] = ("create", "get", "update", "delete", "list"),
 ) -> Callable[[type[E]], type[E]]:
     """Declare a class as a resource: table, JSON, CRUD, OpenAPI, events and permission follow from it."""
-    from tallystick.platform.resources.tables import build_table  # noqa: PLC0415 - tables read declarations
+    from tallystick.platform.resources.tables import build_table
 
     def declare(cls: type[E]) -> type[E]:
         fields = tuple(_field_specs(cls))
         sets = tuple((u,) if isinstance(u, str) else u for u in unique)
         request_type = _request_type(cls, fields)
+        cls.hidden_names = frozenset(f.wire_name for f in fields if f.hidden)
         _REGISTRY[cls] = Resource(
             cls=cls,
             path=path,
             event=event,
-            table=build_table(path.rsplit("/", 1)[-1], fields, sets, _REGISTRY),
+            table=build_table(path.rsplit("/", 1)[-1], fields, sets, _REGISTRY, singleton=singleton),
             fields=fields,
             unique=sets,
             filters=tuple(filters),

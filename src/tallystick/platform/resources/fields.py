@@ -34,6 +34,11 @@ class Hidden:
 
 
 @dataclass(frozen=True)
+class DescribedAsText:
+    """Requests describe the enum as any text, as the original API does; its values are checked all the same."""
+
+
+@dataclass(frozen=True)
 class AtLeast:
     """A decimal has to be this or more."""
 

@@ -56,7 +56,7 @@ class By:
         """The type of the parameter."""
         return list[str] if self.many else str if self.item is Id else self.item
 
-    def clauses(self, table: Table, values: Values, now: datetime) -> Iterator[ColumnElement[bool]]:  # noqa: ARG002
+    def clauses(self, table: Table, values: Values, now: datetime) -> Iterator[ColumnElement[bool]]:
         """Compare the column with what was given."""
         given = split(values.get(self.name, [])) if self.many else values.get(self.name, [])[:1]
         if given:
@@ -99,7 +99,7 @@ class ActiveAt:
     end: str = "end_date"
     kind: Any = str
 
-    def clauses(self, table: Table, values: Values, now: datetime) -> Iterator[ColumnElement[bool]]:  # noqa: ARG002
+    def clauses(self, table: Table, values: Values, now: datetime) -> Iterator[ColumnElement[bool]]:
         """Compare the span with the date or instant that was given."""
         for given in values.get(self.name, [])[:1]:
             yield active_at(table, instant(self.name, given), self.start, self.end)

@@ -24,7 +24,6 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
 
-
 if TYPE_CHECKING:
     from tallystick.platform.resources.declaration import FieldSpec, Resource
 
@@ -48,6 +47,8 @@ def build_table(
     fields: Sequence["FieldSpec"],
     unique: Sequence[tuple[str, ...]],
     declared: Mapping[Any, "Resource"],
+    *,
+    singleton: bool = False,
 ) -> Table:
     """Build the table; references to tables that are declared later are added when those are."""
     table = Table(
@@ -58,9 +59,11 @@ def build_table(
         PrimaryKeyConstraint("org_id", "id", name=f"pk_{name}"),
         *(UniqueConstraint("org_id", *u, name=f"uq_{name}_{'_'.join(u)}") for u in unique),
     )
+    if singleton:
+        table.append_constraint(UniqueConstraint("org_id", name=f"uq_{name}"))
     for field in (f for f in fields if f.ref is not None and not f.is_nested):
         target = field.ref.target if field.ref else ""
-        target_name = target if isinstance(target, str) else declared[target].table.name  # type: ignore[index]
+        target_name = target if isinstance(target, str) else declared[target].table.name
         _waiting.append((table, field.name, target_name))
     _connect()
     return table

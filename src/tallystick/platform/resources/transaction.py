@@ -60,6 +60,12 @@ class StaleVersion(Conflict):
     code = "stale_version"
 
 
+class NotDeletable(Invalid):
+    """The entity has to stay; `problems` says why."""
+
+    code = "not_deletable"
+
+
 class InUse(Invalid):
     """Something else refers to the entity, so it cannot be deleted."""
 
@@ -91,13 +97,13 @@ class Transaction:
 
     def execute(self, statement: Executable, values: Any = None) -> CursorResult[Any]:
         """Run a statement of a domain's own store."""
-        return self.connection.execute(statement, values)  # type: ignore[no-any-return, call-overload]
+        return self.connection.execute(statement, values)
 
     # --- load -----------------------------------------------------------------------------------
 
     def get(self, cls: type[E], entity_id: str, *, lock: bool = False) -> E:
         """Load one entity, locked against other writers if asked. Raises ResourceNotFound."""
-        found = self.find_one(cls, id=entity_id, lock=lock) if _UUID.match(entity_id) else None
+        found = self.find_one(cls, id=entity_id, lock=lock) if _UUID.fullmatch(entity_id) else None
         if found is None:
             raise ResourceNotFound(f"There is no {resource_of(cls).noun} with id {entity_id[:60]!r}.")
         return found
@@ -132,7 +138,7 @@ class Transaction:
         table = resource_of(cls).table
         statement = self.select(cls, *clauses).limit(page.size + 1)
         if page.after is not None:
-            if not _UUID.match(page.after):
+            if not _UUID.fullmatch(page.after):
                 raise InvalidBody([Problem("nextToken", "wrong_format", "is not a token of this list")])
             statement = statement.where(table.c.id < page.after)
         found = self.load(cls, statement)
@@ -174,9 +180,12 @@ class Transaction:
         return self._save(successor, old)
 
     def delete(self, cls: type[E], entity_id: str) -> E:
-        """Delete one entity. Raises ResourceNotFound, InUse."""
+        """Delete one entity. Raises ResourceNotFound, NotDeletable, InUse."""
         old = self.get(cls, entity_id, lock=True)
         declared = resource_of(cls)
+        if problems := [*old.check_delete(self)]:
+            message = f"This {declared.noun} cannot be deleted: {problems[0].message}"
+            raise NotDeletable(message, problems=problems)
         table = declared.table
         try:
             self.execute(delete(table).where(table.c.org_id == self.org_id, table.c.id == entity_id))
@@ -216,7 +225,7 @@ class Transaction:
             "own_id": new.id,
             **{f.name: getattr(new, f.name) for f in probe.inputs},
         }
-        answers = self.connection.execute(probe.statement, values).one()._mapping  # noqa: SLF001 - its public name
+        answers = self.connection.execute(probe.statement, values).one()._mapping
         for part in asked:
             if answers.get(part.label, False) is not part.wanted:
                 yield part.problem(new)

@@ -68,7 +68,7 @@ def parse(body: bytes) -> Any:
 def read(raw: Any, cls: type[T]) -> T:
     """Build a `cls` from decoded JSON. Raises InvalidBody with every problem."""
     problems: list[Problem] = []
-    value = reader(cls)(raw, "", problems)
+    value = reader(typing.cast("Any", cls))(raw, "", problems)
     if problems:
         raise InvalidBody(problems)
     return typing.cast("T", value)
@@ -76,7 +76,22 @@ def read(raw: Any, cls: type[T]) -> T:
 
 def encode(value: Any) -> bytes:
     """Encode an answer: camelCase, decimals as JSON numbers, nulls left out."""
-    return _ENCODER.encode(without_nulls(msgspec.to_builtins(value, builtin_types=_EXACT)))
+    return _ENCODER.encode(answer(value))
+
+
+def answer(value: Any) -> Any:
+    """Give what the API answers for a value: no nulls, and of entities no hidden fields."""
+    plain = msgspec.to_builtins(value, builtin_types=_EXACT)
+    if isinstance(plain, dict):
+        _hide(value, plain)
+        for entity, entity_plain in zip(getattr(value, "data", ()), plain.get("data", ()), strict=False):
+            _hide(entity, entity_plain)
+    return without_nulls(plain)
+
+
+def _hide(value: Any, plain: dict[str, Any]) -> None:
+    for name in getattr(value, "hidden_names", ()):
+        plain.pop(name, None)
 
 
 def encode_whole(value: Any) -> str:
@@ -199,7 +214,8 @@ def _decimal_reader(marks: tuple[Any, ...]) -> Reader:
             or raw.adjusted() >= DIGITS_BEFORE_POINT
             or exponent < -DIGITS_AFTER_POINT
         ):
-            message = f"must have at most {DIGITS_BEFORE_POINT} digits before and {DIGITS_AFTER_POINT} after the point"
+            limits = f"{DIGITS_BEFORE_POINT} digits before the point and {DIGITS_AFTER_POINT} after it"
+            message = f"must have at most {limits}"
             problems.append(Problem(path, "out_of_range", message))
         elif least is not None and raw < least:
             problems.append(Problem(path, "out_of_range", f"must be {least} or more"))
@@ -270,7 +286,7 @@ def _fault(message: str, path: str, bare: Any) -> Problem:
     if code == "unknown_value" and isinstance(bare, type):
         allowed = ", ".join(str(m.value) for m in bare)  # type: ignore[attr-defined]
         return Problem(path, code, f"must be one of {allowed}")
-    plain = message.split(" - at `")[0].replace("Expected `str` of", "must be text of")
+    plain = message.split(" - at `", 1)[0].replace("Expected `str` of", "must be text of")
     plain = (
         plain.replace("Expected ", "must be ")
         .replace("`", "")

@@ -1,0 +1,120 @@
+"""Verbs of accounts and account plans: search, children, replacing a plan, end-dating."""
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from tallystick.accounts.account import Account
+from tallystick.accounts.account_plan import AccountPlan
+from tallystick.accounts.service import (
+    EndDated,
+    EndDateRequest,
+    ReplacedAccountPlan,
+    children,
+    end_date_entities,
+    replace_plan,
+)
+from tallystick.api.crud import paging
+from tallystick.api.routes import Call, Permission, QueryParameter, Route, organization_path
+from tallystick.platform.resources import Page, resource_of
+from tallystick.platform.resources.pages import page_request
+from tallystick.platform.resources.search import LARGEST_SIZE, read_search, search
+
+MOST_CHILDREN_A_PAGE = 200
+SEARCH_PARAMETERS = (
+    QueryParameter("searchQuery"),
+    QueryParameter("fromDocument", int, {"minimum": 0}),
+    QueryParameter("pageSize", int, {"minimum": 1, "maximum": LARGEST_SIZE}),
+    QueryParameter("operator", Literal["AND", "OR"]),
+    QueryParameter("sortBy"),
+    QueryParameter("sortOrder", Literal["ASC", "DESC"]),
+)
+SEARCH_KEYS = {
+    "name": "name",
+    "code": "code",
+    "currency": "currency",
+    "purchaseOrderNumber": "purchase_order_number",
+    "parentAccountId": "parent_account_id",
+    "codes": "code",
+    "id": "id",
+    "createdBy": "created_by",
+    "dtCreated": "dt_created",
+    "lastModifiedBy": "last_modified_by",
+    "ids": "id",
+}
+READ = Permission("config:retrieve", resource_of(Account).permission_object)
+UPDATE = Permission("config:update", resource_of(Account).permission_object)
+REPLACE = Permission("config:update", resource_of(AccountPlan).permission_object)
+
+
+def account_routes() -> Iterator[Route]:
+    """Make the routes of the verbs."""
+    yield Route(
+        "GET",
+        organization_path("accounts/search"),
+        READ,
+        search_accounts,
+        "searchAccounts",
+        "Account",
+        "Search accounts",
+        answer=Page[Account],
+        query=SEARCH_PARAMETERS,
+    )
+    yield Route(
+        "GET",
+        organization_path("accounts/{id}/children"),
+        READ,
+        list_children,
+        "listChildAccounts",
+        "Account",
+        "List the children of an account",
+        answer=Page[Account],
+        query=paging(MOST_CHILDREN_A_PAGE),
+    )
+    yield Route(
+        "PUT",
+        organization_path("accounts/{id}/enddatebillingentities"),
+        UPDATE,
+        end_date,
+        "endDateAccountBillingEntities",
+        "Account",
+        "End what an account is billed for",
+        request=EndDateRequest,
+        answer=EndDated,
+    )
+    yield Route(
+        "POST",
+        organization_path("accountplans/{id}/replace"),
+        REPLACE,
+        replace,
+        "replaceAccountPlan",
+        "AccountPlan",
+        "Replace an account plan by another",
+        request=resource_of(AccountPlan).request_type,
+        answer=ReplacedAccountPlan,
+    )
+
+
+def search_accounts(call: Call) -> Any:
+    """Find accounts by the search grammar."""
+    wanted = read_search(call.query)
+    with call.services.database.reading(call.org_id) as tx:
+        return search(tx, Account, SEARCH_KEYS, wanted)
+
+
+def list_children(call: Call) -> Any:
+    """List an account's children, newest first."""
+    page = page_request(call.one("pageSize"), call.one("nextToken"), MOST_CHILDREN_A_PAGE)
+    with call.services.database.reading(call.org_id) as tx:
+        return children(tx, call.path["id"], page)
+
+
+def end_date(call: Call) -> Any:
+    """End plans and pricings of an account at a date."""
+    with call.services.database.transaction(call.org_id, call.principal.id) as tx:
+        return end_date_entities(tx, call.path["id"], call.body)
+
+
+def replace(call: Call) -> Any:
+    """End one account plan where the next one starts."""
+    with call.services.database.transaction(call.org_id, call.principal.id) as tx:
+        return replace_plan(tx, call.path["id"], call.body)

@@ -1,0 +1,138 @@
+"""The HTTP application: takes a request along its route, and answers it or its error."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import parse_qs
+
+from litestar import Litestar, Request, Response
+from litestar.exceptions import HTTPException
+from litestar.handlers import HTTPRouteHandler
+
+from tallystick.api.errors import (
+    BodyTooLarge,
+    MethodNotAllowed,
+    NoSuchRoute,
+    WrongOrganization,
+    error_answer,
+)
+from tallystick.api.routes import Call, Route, all_routes
+from tallystick.api.services import Services
+from tallystick.organizations.principal import Principal, PrincipalKind, require
+from tallystick.organizations.tokens import Unauthenticated
+from tallystick.platform.database import NOBODY
+from tallystick.platform.ids import new_id
+from tallystick.platform.resources.wire import encode, parse, read
+
+WORKER_THREADS = 40
+JSON = "application/json"
+
+ANYONE = Principal(id=NOBODY, org_id=NOBODY, kind=PrincipalKind.USER, name="anyone", statements=())
+AnyRequest = Request[Any, Any, Any]
+Handler = Callable[[AnyRequest], Awaitable[Response[bytes]]]
+
+
+def make_app(services: Services) -> Litestar:
+    """Make the ASGI application of these services."""
+    threads = ThreadPoolExecutor(WORKER_THREADS, thread_name_prefix="api")
+    return Litestar(
+        route_handlers=[_route_handler(route, services, threads) for route in all_routes()],
+        exception_handlers={Exception: _unrouted},
+        openapi_config=None,
+        logging_config=None,
+        request_max_body_size=None,
+        on_shutdown=[lambda: threads.shutdown(wait=True)],
+    )
+
+
+def _route_handler(route: Route, services: Services, threads: ThreadPoolExecutor) -> HTTPRouteHandler:
+    """Make the handler of a route: the body is read here, everything else happens in a thread."""
+
+    async def handle(request: AnyRequest) -> Response[bytes]:
+        request_id = new_id()
+        try:
+            raw = await _body(request, route.body_limit) if route.request is not None else b""
+            loop = asyncio.get_running_loop()
+            content = await loop.run_in_executor(threads, _answer, route, services, request, raw)
+            status, headers = HTTPStatus.OK, {}
+        except Exception as error:  # noqa: BLE001 - the one place where any error becomes an answer
+            status, content, headers = error_answer(error, request_id)
+        return Response(
+            content, status_code=status, media_type=JSON, headers={**headers, "x-request-id": request_id}
+        )
+
+    path = route.path.replace("}", ":str}")
+    return HTTPRouteHandler(path, http_method=route.method, name=route.operation_id)(handle)  # type: ignore[arg-type, no-any-return]
+
+
+def _answer(route: Route, services: Services, request: AnyRequest, raw: bytes) -> bytes:
+    """Authenticate, check the permission, decode, run the verb, encode."""
+    path: Mapping[str, str] = request.path_params
+    principal = ANYONE
+    if route.permission is not None:
+        principal = _principal(request, services, path)
+        require(principal, route.permission.action, route.permission.resource(path.get("id")))
+    body = read(parse(raw), route.request) if route.request is not None and not route.reads_raw else None
+    query = request.scope["query_string"]
+    call = Call(
+        services=services,
+        principal=principal,
+        path=path,
+        query=parse_qs(query.decode("latin-1"), keep_blank_values=True) if query else {},
+        body=body,
+        raw=raw,
+        address=request.client.host if request.client else "",
+        headers=request.headers,
+    )
+    result = route.handler(call)
+    return result if isinstance(result, bytes) else encode(result)
+
+
+def _principal(request: AnyRequest, services: Services, path: Mapping[str, str]) -> Principal:
+    """Give the caller that the bearer token names. Raises Unauthenticated, WrongOrganization."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise Unauthenticated("Send `Authorization: Bearer …` with a token from POST /oauth/token.")
+    principal = services.tokens.authenticate(token.strip())
+    if path.get("orgId") != principal.org_id:
+        raise WrongOrganization("This token belongs to another organization than the one in the path.")
+    return principal
+
+
+async def _body(request: AnyRequest, limit: int) -> bytes:
+    """Read the body, never more than the limit of its route. Raises BodyTooLarge."""
+    message = f"The body may have at most {limit:,} bytes."
+    length = request.headers.get("content-length", "")
+    if length.isdigit() and int(length) > limit:
+        raise BodyTooLarge(message)
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > limit:
+            raise BodyTooLarge(message)
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _unrouted(request: AnyRequest, error: Exception) -> Response[bytes]:
+    """Answer what no route took: unknown paths and methods, in the one shape of errors."""
+    refusal: Exception = error
+    if isinstance(error, HTTPException):
+        refusal = _refusal(request, error)
+    request_id = new_id()
+    status, content, headers = error_answer(refusal, request_id)
+    return Response(
+        content, status_code=status, media_type=JSON, headers={**headers, "x-request-id": request_id}
+    )
+
+
+def _refusal(request: AnyRequest, error: HTTPException) -> Exception:
+    where = f"{request.method} {request.url.path[:200]}"
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        return NoSuchRoute(f"There is no {where}. /openapi.json lists what there is.")
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        return MethodNotAllowed(f"There is no {where}; this path takes other methods.")
+    return error

@@ -1,0 +1,125 @@
+"""The five operations that every declared resource has, and the two of a singleton."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from tallystick.api.routes import Call, Permission, QueryParameter, Route, organization_path
+from tallystick.platform.resources import By, Page, Resource, resources
+from tallystick.platform.resources.filters import Filter
+from tallystick.platform.resources.pages import page_request
+from tallystick.platform.resources.transaction import ResourceNotFound, from_request, replace_versioned
+
+IDS = By("ids", "id", many=True)
+
+
+def crud_routes() -> Iterator[Route]:
+    """Make the routes of all declared resources."""
+    for declared in resources():
+        for verb, make in (_SINGLETON if declared.singleton else _COLLECTION).items():
+            if verb in declared.verbs:
+                yield make(declared)
+
+
+def paging(largest: int) -> tuple[QueryParameter, ...]:
+    """Describe the parameters that every list takes."""
+    size = QueryParameter("pageSize", int, {"minimum": 1, "maximum": largest})
+    return size, QueryParameter("nextToken", str)
+
+
+def list_filters(declared: Resource) -> tuple[Filter, ...]:
+    """Give all filters of a resource's list."""
+    return (IDS, *declared.filters)
+
+
+def _route(
+    declared: Resource, method: str, suffix: str, verb: str, handler: Callable[[Call], Any], **more: Any
+) -> Route:
+    """Make one route; reading needs `config:retrieve`, the rest its own action."""
+    noun = declared.noun
+    name = declared.cls.__name__
+    action = {"get": "retrieve", "list": "retrieve"}.get(verb, verb)
+    plural = "List " if verb == "list" else f"{verb.capitalize()} a"
+    return Route(
+        method=method,
+        path=organization_path(f"{declared.path}{suffix}"),
+        permission=Permission(f"config:{action}", declared.permission_object),
+        handler=handler,
+        operation_id=f"{verb}{name}{'s' if verb == 'list' else ''}",
+        tag=name,
+        summary=f"{plural}{'' if verb == 'list' else ' '}{noun}{'s' if verb == 'list' else ''}",
+        **more,
+    )
+
+
+def _create(declared: Resource) -> Route:
+    def create(call: Call) -> Any:
+        with call.services.database.transaction(call.org_id, call.principal.id) as tx:
+            return tx.create(from_request(declared.cls, call.body))
+
+    return _route(declared, "POST", "", "create", create, request=declared.request_type, answer=declared.cls)
+
+
+def _get(declared: Resource) -> Route:
+    def get(call: Call) -> Any:
+        with call.services.database.reading(call.org_id) as tx:
+            return tx.get(declared.cls, call.path["id"])
+
+    return _route(declared, "GET", "/{id}", "get", get, answer=declared.cls)
+
+
+def _update(declared: Resource) -> Route:
+    def update(call: Call) -> Any:
+        with call.services.database.transaction(call.org_id, call.principal.id) as tx:
+            return replace_versioned(tx, tx.get(declared.cls, call.path["id"], lock=True), call.body)
+
+    return _route(
+        declared, "PUT", "/{id}", "update", update, request=declared.request_type, answer=declared.cls
+    )
+
+
+def _delete(declared: Resource) -> Route:
+    def delete(call: Call) -> Any:
+        with call.services.database.transaction(call.org_id, call.principal.id) as tx:
+            return tx.delete(declared.cls, call.path["id"])
+
+    return _route(declared, "DELETE", "/{id}", "delete", delete, answer=declared.cls)
+
+
+def _list(declared: Resource) -> Route:
+    filters = list_filters(declared)
+
+    def list_page(call: Call) -> Any:
+        page = page_request(call.one("pageSize"), call.one("nextToken"), declared.max_page_size)
+        now = call.services.clock.now()
+        clauses = [c for f in filters for c in f.clauses(declared.table, call.query, now)]  # type: ignore[arg-type]
+        with call.services.database.reading(call.org_id) as tx:
+            return tx.page(declared.cls, page, clauses)
+
+    query = (*paging(declared.max_page_size), *(QueryParameter(f.name, f.kind) for f in filters))
+    return _route(declared, "GET", "", "list", list_page, query=query, answer=Page[declared.cls])  # type: ignore[name-defined]
+
+
+def _get_single(declared: Resource) -> Route:
+    def get(call: Call) -> Any:
+        with call.services.database.reading(call.org_id) as tx:
+            found = tx.find_one(declared.cls)
+        if found is None:
+            raise ResourceNotFound(f"This organization has no {declared.noun}.")
+        return found
+
+    return _route(declared, "GET", "", "get", get, answer=declared.cls)
+
+
+def _update_single(declared: Resource) -> Route:
+    def update(call: Call) -> Any:
+        with call.services.database.transaction(call.org_id, call.principal.id) as tx:
+            found = tx.find_one(declared.cls, lock=True)
+            if found is None:
+                raise ResourceNotFound(f"This organization has no {declared.noun}.")
+            return replace_versioned(tx, found, call.body)
+
+    return _route(declared, "PUT", "", "update", update, request=declared.request_type, answer=declared.cls)
+
+
+_COLLECTION = {"create": _create, "list": _list, "get": _get, "update": _update, "delete": _delete}
+_SINGLETON = {"get": _get_single, "update": _update_single}

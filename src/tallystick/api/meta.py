@@ -1,0 +1,46 @@
+"""What the server says of itself: its health and its own description."""
+
+from collections.abc import Iterator
+
+import msgspec
+from sqlalchemy import text
+
+from tallystick import __version__
+from tallystick.api.routes import Call, Route
+from tallystick.kernel.errors import Unavailable
+from tallystick.platform.database import NOBODY
+
+
+class Health(msgspec.Struct):
+    """A server that can serve."""
+
+    status: str
+    version: str
+
+
+class NotReady(Unavailable):
+    """A part that the server stands on does not answer."""
+
+    code = "not_ready"
+
+
+def meta_routes() -> Iterator[Route]:
+    """Make the routes that anyone may take."""
+    yield Route(
+        "GET", "/health", None, health, "getHealth", "Server", "Tell whether it can serve", answer=Health
+    )
+    yield Route("GET", "/openapi.json", None, openapi, "getOpenApi", "Server", "Describe this API")
+
+
+def health(call: Call) -> Health:
+    """Ask the database. Raises NotReady."""
+    with call.services.database.reading(NOBODY) as tx:
+        tx.execute(text("SELECT 1"))
+    return Health("ok", __version__)
+
+
+def openapi(_call: Call) -> bytes:
+    """Answer the OpenAPI document."""
+    from tallystick.api.openapi import document  # noqa: PLC0415 - it is made from the table that names this
+
+    return msgspec.json.encode(document())

@@ -1,0 +1,80 @@
+"""POST /oauth/token: exchange an access key for a bearer token (OAuth 2 client credentials)."""
+
+import base64
+import binascii
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import Any
+from urllib.parse import parse_qs
+
+import msgspec
+
+from tallystick.api.routes import Call, Route
+from tallystick.organizations.tokens import AccessToken, Unauthenticated
+from tallystick.platform.resources.wire import parse, read
+
+FORM = "application/x-www-form-urlencoded"
+
+
+class GrantType(StrEnum):
+    """The one grant that machines use."""
+
+    CLIENT_CREDENTIALS = "client_credentials"
+
+
+class TokenRequest(msgspec.Struct):
+    """What is asked for; the key and its secret come with HTTP Basic, or beside it in the body."""
+
+    grant_type: GrantType
+    scope: str | None = None
+    client_id: str | None = None
+    client_secret: str | None = None
+
+
+def oauth_routes() -> Iterator[Route]:
+    """Make the one route."""
+    yield Route(
+        method="POST",
+        path="/oauth/token",
+        permission=None,
+        handler=exchange_token,
+        operation_id="exchangeToken",
+        tag="Auth",
+        summary="Exchange an access key for a bearer token",
+        request=TokenRequest,
+        answer=AccessToken,
+        reads_raw=True,
+        media_types=(FORM, "application/json"),
+        body_limit=10_000,
+    )
+
+
+def exchange_token(call: Call) -> AccessToken:
+    """Check the key's secret and sign a token. Raises Unauthenticated, TooMany."""
+    request = read(_body(call), TokenRequest)
+    key_id, secret = _basic(call.headers.get("authorization", "")) or (
+        request.client_id,
+        request.client_secret,
+    )
+    if not key_id or not secret:
+        raise Unauthenticated("Send the access key and its secret with HTTP Basic: `-u ACCESS_KEY:SECRET`.")
+    return call.services.tokens.exchange(key_id, secret, call.address)
+
+
+def _body(call: Call) -> Any:
+    """Read the body as a form or as JSON, by what it says it is."""
+    if call.headers.get("content-type", "").startswith(FORM):
+        return {k: v[0] for k, v in parse_qs(call.raw.decode("latin-1")).items()}
+    return parse(call.raw)
+
+
+def _basic(header: str) -> tuple[str, str] | None:
+    """Read an HTTP Basic header. None when there is none, or it is not one."""
+    scheme, _, encoded = header.partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        key_id, _, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    return key_id, secret

@@ -1,0 +1,101 @@
+"""What a route is. The server, the OpenAPI document and the permission tests all read this one table."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tallystick.api.services import Services
+from tallystick.kernel.problems import Problem
+from tallystick.organizations.principal import Principal
+from tallystick.platform.resources.wire import InvalidBody
+
+BODY_LIMIT_BYTES = 4_000_000
+
+
+@dataclass(frozen=True)
+class Permission:
+    """What the caller has to be allowed: an action on a type of thing, `config:create` on `config:meter`."""
+
+    action: str
+    on: str
+
+    def resource(self, item_id: str | None) -> str:
+        """Name the thing itself, or all of its type, as permission statements do (semantics §2)."""
+        return f"{self.on}/item/{item_id or '*'}"
+
+
+@dataclass(frozen=True)
+class QueryParameter:
+    """A query parameter, for OpenAPI; the handler reads it from the call."""
+
+    name: str
+    kind: Any = str
+    limits: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One authenticated request, ready for its handler."""
+
+    services: Services
+    principal: Principal
+    path: Mapping[str, str]
+    query: Mapping[str, list[str]]
+    body: Any
+    raw: bytes
+    address: str
+    headers: Mapping[str, str]
+
+    @property
+    def org_id(self) -> str:
+        """The organization of the path, which is the caller's own."""
+        return self.principal.org_id
+
+    def one(self, name: str) -> str | None:
+        """Give a query parameter's value, or None."""
+        values = self.query.get(name)
+        return values[0] if values and values[0] else None
+
+    def flag(self, name: str) -> bool:
+        """Give a true/false query parameter; absent is false. Raises InvalidBody."""
+        given = (self.one(name) or "false").lower()
+        if given not in {"true", "false"}:
+            raise InvalidBody([Problem(name, "wrong_type", "must be true or false")])
+        return given == "true"
+
+
+@dataclass(frozen=True)
+class Route:
+    """One operation. `permission` None means anyone may call it, and then it takes care of itself.
+
+    path: as in OpenAPI, `{id}` is the entity that the permission is asked for.
+    request: the body's type; None takes no body. answer: the type of the answer, for OpenAPI.
+    body_limit: bytes; a larger body is refused before it is read.
+    """
+
+    method: str
+    path: str
+    permission: Permission | None
+    handler: Callable[[Call], Any]
+    operation_id: str
+    tag: str
+    summary: str
+    request: Any = None
+    answer: Any = None
+    query: Sequence[QueryParameter] = ()
+    body_limit: int = BODY_LIMIT_BYTES
+    reads_raw: bool = False
+    "The handler reads `raw` itself; `request` then only describes the body."
+    media_types: Sequence[str] = ("application/json",)
+
+
+def organization_path(path: str) -> str:
+    """Give the full path of something that belongs to an organization."""
+    return f"/organizations/{{orgId}}/{path}"
+
+
+def all_routes() -> tuple[Route, ...]:
+    """Give every route of the API."""
+    from tallystick.api.table import ROUTES
+
+    return ROUTES

@@ -1,0 +1,16 @@
+"""What handlers work with; `wiring` makes it."""
+
+from dataclasses import dataclass
+
+from tallystick.kernel.clock import Clock
+from tallystick.organizations.tokens import Tokens
+from tallystick.platform.database import Database
+
+
+@dataclass(frozen=True)
+class Services:
+    """The parts of a running server that handlers call."""
+
+    clock: Clock
+    database: Database
+    tokens: Tokens

@@ -1,0 +1,11 @@
+"""Every route of the API, in one tuple."""
+
+import tallystick.accounts.account_plan
+import tallystick.organizations.custom_field
+import tallystick.pricing.pricing  # noqa: F401 - importing a domain declares its resources
+from tallystick.api.accounts import account_routes
+from tallystick.api.crud import crud_routes
+from tallystick.api.meta import meta_routes
+from tallystick.api.oauth import oauth_routes
+
+ROUTES = (*meta_routes(), *oauth_routes(), *crud_routes(), *account_routes())
