@@ -29,10 +29,9 @@ events = Table(
 def record_change(tx: Transaction, change: Change) -> None:
     """Append `<stem>.created|updated|deleted` with the new and the old state (semantics §28)."""
     entity = change.new or change.old
-    data = {"newDto": _state(change.new), "oldDto": _state(change.old)}
-    append_event(
-        tx, f"{change.resource.event}.{change.kind}", without_nulls(data), entity.id if entity else None
-    )
+    states = {"newDto": change.new, "oldDto": change.old}
+    data = {name: answer(state) for name, state in states.items() if state is not None}
+    append_event(tx, f"{change.resource.event}.{change.kind}", data, entity.id if entity else None)
 
 
 def append_event(tx: Transaction, name: str, data: Mapping[str, Any], entity_id: str | None = None) -> str:

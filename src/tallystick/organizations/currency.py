@@ -6,11 +6,13 @@ from typing import Annotated, Self
 
 import msgspec
 from msgspec import Meta
+from sqlalchemy import select
 
 from tallystick.kernel.decimals import RoundingMode
 from tallystick.kernel.problems import Problem
 from tallystick.platform.resources import By, Entity, Identifier, Name, Transaction, resource
 from tallystick.platform.resources.fields import IDENTIFIER_PATTERN
+from tallystick.platform.resources.tables import metadata
 
 DEFAULT_CURRENCY = "USD"
 
@@ -31,7 +33,7 @@ class Currency(Entity, kw_only=True):
     max_decimal_places: Annotated[int, Meta(ge=0, le=5)] = 2
     rounding_mode: RoundingMode = RoundingMode.HALF_UP
 
-    def settle(self, tx: Transaction, old: Self | None) -> Self:  # noqa: ARG002
+    def settle(self, tx: Transaction, old: Self | None) -> Self:
         """Name the currency's code after its name where none was given."""
         return self if self.code else msgspec.structs.replace(self, code=self.name)
 
@@ -42,15 +44,19 @@ class Currency(Entity, kw_only=True):
 
     def check_delete(self, tx: Transaction) -> Iterator[Problem]:
         """The default currency stays, and so does the one that the organization bills in (semantics §3)."""
-        from tallystick.organizations.organization_config import OrganizationConfig  # it needs this module
-
         if self.code == DEFAULT_CURRENCY:
             yield Problem(
                 "code", "default_currency", f"{self.code} is every organization's default; archive it"
             )
-        elif tx.find_one(OrganizationConfig, currency=self.code):
+        elif _is_billed_in(tx, self.code):
             message = f"{self.code} is what this organization bills in; change organizationconfig first"
             yield Problem("code", "billing_currency", message)
+
+
+def _is_billed_in(tx: Transaction, code: str | None) -> bool:
+    config = metadata.tables["organizationconfig"].c  # by name: its declaration needs this module
+    mine = (config.org_id == tx.org_id, config.currency == code)
+    return tx.execute(select(config.id).where(*mine)).first() is not None
 
 
 def known_currency(tx: Transaction, field: str, code: str | None) -> Iterator[Problem]:

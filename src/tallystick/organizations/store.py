@@ -3,12 +3,13 @@
 They run in a transaction bound to EVERY_ORGANIZATION and name what they look for by its own id.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, Select, select
+from sqlalchemy import Select, select
 
 from tallystick.organizations.access_key import AccessKey
 from tallystick.organizations.permissions import Statement
@@ -77,7 +78,7 @@ def _users() -> Select[Any]:
     )
 
 
-def _holder(row: Row[tuple[Any, ...]], kind: PrincipalKind) -> Holder:
-    org_id, principal_id, name, policy, proof_hash, ends_at = tuple(row)
+def _holder(row: Sequence[Any], kind: PrincipalKind) -> Holder:
+    org_id, principal_id, name, policy, proof_hash, ends_at = row
     statements = tuple(msgspec.convert(policy, list[Statement]))
     return Holder(Principal(principal_id, org_id, kind, name, statements), proof_hash, ends_at)
