@@ -79,7 +79,7 @@ def autogenerate(message: str) -> Path:
 
     A developer's tool: it starts a scratch PostgreSQL. Read what it wrote before you commit it.
     """
-    _import_everything()
+    declare_everything()
     number = int(_head() or "0") + 1
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -141,8 +141,8 @@ def _upgrade(connection: Connection) -> None:
     command.upgrade(_config(connection), "head")
 
 
-def _import_everything() -> None:
-    """Import every module, so that every resource has declared its table."""
+def declare_everything() -> None:
+    """Import every module of the package, so that every resource has declared its table."""
     for module in pkgutil.walk_packages(tallystick.__path__, "tallystick."):
         if not module.name.startswith("tallystick.migrations") and not module.name.endswith("__main__"):
             importlib.import_module(module.name)

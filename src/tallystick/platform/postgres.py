@@ -308,22 +308,22 @@ class EmbeddedPostgres:
     def _adopt(self) -> Path | None:
         """Take over the server that an earlier, killed owner left running here, if there is one.
 
-        Gives the folder of its socket. A `postmaster.pid` without its process is PostgreSQL's to judge; one
-        whose number now belongs to another program would stop PostgreSQL, so it is removed.
+        Gives the folder of its socket. If there is none, what the dead left is removed: PostgreSQL would take
+        any process with their number for a living postmaster, even a zombie that its container never reaps.
+        It still refuses by itself while a backend holds the shared memory of this data folder.
         """
-        pid, sockets = self._found()
-        if not pid or not _is_alive(pid):
-            _remove_private_sockets(sockets)
-            return None
-        if not _is_postgres_in(pid, self._data):
-            (self._data / "postmaster.pid").unlink(missing_ok=True)
-            _remove_private_sockets(sockets)
-            return None
-        _log.info("postgres_adopted", pid=pid)
-        self._pid = pid
-        if sockets and self._answers(sockets, time.monotonic() + START_TIMEOUT_S):
-            return sockets
-        self._pid = 0  # it was on its way out, and is gone
+        deadline = time.monotonic() + START_TIMEOUT_S
+        self._pid, sockets = self._found()
+        while self._pid and self._is_running():
+            if sockets and self._answers(sockets, deadline):
+                _log.info("postgres_adopted", pid=self._pid)
+                return sockets
+            time.sleep(_POLL_S)  # it has not written down its socket yet, or is just going
+            self._pid, sockets = self._found()
+        self._pid = 0
+        for name in ("postmaster.pid", f".s.PGSQL.{_PORT}.lock"):
+            (self._data / name).unlink(missing_ok=True)
+        _remove_private_sockets(sockets)
         return None
 
     def _found(self) -> tuple[int, Path | None]:
@@ -366,7 +366,7 @@ class EmbeddedPostgres:
     def _is_running(self) -> bool:
         if self._child:
             return self._child.poll() is None
-        return _is_alive(self._pid) and self._found()[0] == self._pid
+        return self._found()[0] == self._pid and _is_postgres_in(self._pid, self._data)
 
     def _ended_within(self, timeout_s: float) -> bool:
         deadline = time.monotonic() + timeout_s
@@ -395,16 +395,6 @@ def _conninfo(sockets: Path, database: str) -> str:
         "postgresql", "tallystick", database=database, query={"host": str(sockets), "port": str(_PORT)}
     )
     return url.render_as_string(hide_password=False)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _is_postgres_in(pid: int, data: Path) -> bool:

@@ -1,0 +1,74 @@
+"""What any test may ask for: a real PostgreSQL, one for each test process, with a database of its own."""
+
+import itertools
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+from sqlalchemy.engine import make_url
+
+from tallystick.platform.home import Home
+from tallystick.platform.migrate import migrate
+from tallystick.platform.postgres import EmbeddedPostgres, Postgres
+
+MakeDatabase = Callable[[], str]
+
+
+@pytest.fixture
+def temporary_folder() -> Iterator[Path]:
+    """Give a folder with a short path that another user can be let into; pytest keeps closing its own."""
+    with tempfile.TemporaryDirectory(prefix="tallystick-test-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Postgres]:
+    """Start the PostgreSQL of this test process. Its data is thrown away, so it need not reach the disk."""
+    quick = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+    with (
+        tempfile.TemporaryDirectory(prefix="tallystick-test-") as folder,
+        Home(Path(folder)) as home,
+        EmbeddedPostgres(home, options=quick) as postgres,
+    ):
+        yield postgres
+
+
+_numbers = itertools.count(1)
+
+
+def _create_database(server: Postgres, template: str = "template1") -> str:
+    """Make a database and give its URL for SQLAlchemy."""
+    name = f"test_{next(_numbers)}"
+    with psycopg.connect(server.conninfo, autocommit=True) as connection:
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        connection.execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
+    return make_url(server.url).set(database=name).render_as_string(hide_password=False)
+
+
+@pytest.fixture(scope="session")
+def new_database(postgres_server: Postgres) -> MakeDatabase:
+    """Give a function that makes an empty database and gives its URL for SQLAlchemy."""
+    return lambda: _create_database(postgres_server)
+
+
+@pytest.fixture
+def postgres_url(new_database: MakeDatabase) -> str:
+    """Make an empty database for this test."""
+    return new_database()
+
+
+@pytest.fixture(scope="session")
+def new_migrated_database(postgres_server: Postgres) -> MakeDatabase:
+    """Give a function that makes a database with all tables in it: a copy of one that was migrated once."""
+    template = _create_database(postgres_server)
+    migrate(template)
+    return lambda: _create_database(postgres_server, str(make_url(template).database))
+
+
+@pytest.fixture
+def migrated_url(new_migrated_database: MakeDatabase) -> str:
+    """Make a database with all tables for this test."""
+    return new_migrated_database()
