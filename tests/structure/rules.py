@@ -18,6 +18,7 @@ MAX_FILE_LINES = 800
 
 PURE = ("kernel/", "calc/", "rating/", "billing/calculate.py", "billing/calculate/")
 MONEY = ("kernel/", "rating/", "calc/", "pricing/", "balances/", "billing/")
+HISTORY = ("migrations/versions/",)  # straight lists of statements, never edited once they are out
 DECIMALS = "kernel/decimals.py"
 CLOCK = "platform/clock.py"
 PLUMBING = ("platform/", "api/", "console/", "cli/", "worker/", "migrations/", "wiring.py", "__main__.py")
@@ -158,7 +159,9 @@ def wall_clock_in_one_place(source: Source) -> Iterator[str]:
 
 
 def sizes(source: Source) -> Iterator[str]:
-    """Functions have at most 70 lines, files at most 800."""
+    """Functions have at most 70 lines, files at most 800; migrations may be as long as they are."""
+    if is_in(source, HISTORY):
+        return
     lines = source.text.count("\n")
     if lines > MAX_FILE_LINES:
         message = f"{lines} lines, at most {MAX_FILE_LINES}; make it a folder of the same name, split by noun"

@@ -89,6 +89,7 @@ GOOD = [
         "from datetime import datetime\ndatetime.fromisoformat('x')\n",
     ),
     (rules.sizes, "api/x.py", "def f():\n" + "    1\n" * 69),
+    (rules.sizes, "migrations/versions/x.py", "def upgrade():\n" + "    1\n" * 900),
     (
         rules.domains_catch_what_they_answer,
         "usage/x.py",
