@@ -64,7 +64,9 @@ def _route_handler(route: Route, services: Services, threads: ThreadPoolExecutor
         )
 
     path = route.path.replace("}", ":str}")
-    return HTTPRouteHandler(path, http_method=route.method, name=route.operation_id)(handle)  # type: ignore[arg-type, no-any-return]
+    return HTTPRouteHandler(
+        path, http_method=route.method, status_code=HTTPStatus.OK, name=route.operation_id
+    )(handle)  # type: ignore[arg-type, no-any-return]
 
 
 def _answer(route: Route, services: Services, request: AnyRequest, raw: bytes) -> bytes:

@@ -60,10 +60,6 @@ class PlanTemplate(Entity, kw_only=True):
             yield Problem(
                 "billFrequency", "unknown_value", "MIXED describes a bill, not a plan; choose another"
             )
-        interval, offset = self.standing_charge_interval or 1, self.standing_charge_offset or 0
-        if offset >= interval:
-            message = f"must be less than the interval of {interval} bills"
-            yield Problem("standingChargeOffset", "out_of_range", message)
 
     def check_stored(self, tx: Transaction, old: Entity | None) -> Iterator[Problem]:
         """The currency exists; plans that hang on the template keep their product."""

@@ -11,6 +11,13 @@ UUID_PATTERN = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0
 CODE_PATTERN = rf"^[^{_GAP}](?:[^{_GAP}]| )*(?<! )$"
 IDENTIFIER_PATTERN = r"^(?:[^\W\d]|\$)(?:[^\W\d]|[$0-9])*$"
 
+PHRASES = {
+    UUID_PATTERN: "must be an id: a UUID of 36 characters",
+    CODE_PATTERN: "must have no control characters and no white space but single spaces inside",
+    IDENTIFIER_PATTERN: "must start with a letter, _ or $, and go on with letters, digits, _ and $ only",
+}
+"What a pattern asks for, in words."
+
 
 @dataclass(frozen=True)
 class Ref:

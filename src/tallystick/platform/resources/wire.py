@@ -4,6 +4,7 @@ A reader is compiled once per type. It takes the decoded JSON and its path, give
 adds a Problem for each fault instead of stopping at the first one.
 """
 
+import re
 import types
 import typing
 from collections.abc import Callable
@@ -16,7 +17,7 @@ import msgspec
 
 from tallystick.kernel.errors import Invalid
 from tallystick.kernel.problems import Problem
-from tallystick.platform.resources.fields import AtLeast, MoreThan
+from tallystick.platform.resources.fields import PHRASES, AtLeast, MoreThan
 
 T = TypeVar("T")
 Reader = Callable[[Any, str, list[Problem]], Any]
@@ -286,13 +287,15 @@ def _fault(message: str, path: str, bare: Any) -> Problem:
     if code == "unknown_value" and isinstance(bare, type):
         allowed = ", ".join(str(m.value) for m in bare)  # type: ignore[attr-defined]
         return Problem(path, code, f"must be one of {allowed}")
-    plain = message.split(" - at `", 1)[0].replace("Expected `str` of", "must be text of")
-    plain = (
-        plain.replace("Expected ", "must be ")
-        .replace("`", "")
-        .replace("must be str matching regex", "must match")
+    plain = message.split(" - at `", 1)[0].replace("`", "")
+    for pattern, phrase in PHRASES.items():
+        if repr(pattern) in plain:
+            return Problem(path, code, phrase)
+    plain = re.sub(r"^Expected str of length >= (\d+)$", r"must be text of at least \1 character(s)", plain)
+    plain = re.sub(r"^Expected str of length <= (\d+)$", r"must be text of at most \1 characters", plain)
+    return Problem(
+        path, code, plain.replace("Expected str matching regex", "must match").replace("Expected", "must be")
     )
-    return Problem(path, code, plain)
 
 
 def _kind(raw: Any) -> str:
