@@ -1,4 +1,5 @@
-"""${message}."""
+<% sentence = message[:1].upper() + message[1:].rstrip(".") + "." %>\
+"""${sentence}"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -9,7 +10,7 @@ down_revision = ${repr(down_revision)}
 
 
 def upgrade() -> None:
-    """${message}."""
+    """${sentence}"""
     ${upgrades if upgrades else "pass"}
 
 

@@ -95,6 +95,8 @@ def autogenerate(message: str) -> Path:
     if written is None or isinstance(written, list):
         raise AssertionError("one revision was asked for")
     path = Path(written.path)
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    path.write_text("".join(line for line in lines if "# ###" not in line), encoding="utf-8")
     for arguments in (["check", "--fix", "--quiet"], ["format", "--quiet"]):
         subprocess.run([sys.executable, "-m", "ruff", *arguments, str(path)], check=False)
     return path
