@@ -1,0 +1,57 @@
+"""A database with the tables that access needs, a clock that stands still, and one organization."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import NullPool, create_engine, text
+
+from tallystick.events.record import record_change
+from tallystick.organizations.service import Bootstrapped, bootstrap
+from tallystick.platform.database import Database, metadata, secure_tables
+from tallystick.platform.ids import new_id
+
+PASSWORD = "correct horse battery"
+
+
+class StandingClock:
+    """A clock that moves when told to."""
+
+    def __init__(self) -> None:
+        self.time = datetime(2024, 1, 1, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self.time
+
+    def forward(self, **span: float) -> None:
+        self.time += timedelta(**span)
+
+
+@pytest.fixture
+def clock() -> StandingClock:
+    return StandingClock()
+
+
+@pytest.fixture(scope="session")
+def access_url(new_migrated_database: Callable[[], str]) -> str:
+    """Make one database for all tests here: each works in organizations of its own."""
+    url = new_migrated_database()
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.begin() as connection:
+        if not connection.scalar(text("SELECT to_regclass('accesskeys')")):
+            metadata.create_all(connection)
+            secure_tables(connection)
+    return url
+
+
+@pytest.fixture
+def database(access_url: str, clock: StandingClock) -> Iterator[Database]:
+    opened = Database(access_url, clock, record_change, pool_size=4)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def acme(database: Database, clock: StandingClock) -> Bootstrapped:
+    email = f"ada-{new_id()}@acme.test"
+    return bootstrap(database, clock, organization="Acme", admin_email=email, admin_password=PASSWORD)
