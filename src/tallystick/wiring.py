@@ -1,9 +1,12 @@
 """Put the parts together: the only place that constructs things."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
+from tallystick.api.app import make_app
+from tallystick.api.server import free_port, serve, stop_on_signals
 from tallystick.api.services import Services
 from tallystick.events.record import record_change
 from tallystick.kernel.clock import Clock
@@ -19,6 +22,8 @@ from tallystick.platform.postgres import Postgres, open_postgres
 from tallystick.platform.settings import Settings
 from tallystick.usage.store.store import UsageStore
 from tallystick.usage.store.writer import GroupedWriter
+
+__all__ = ["Platform", "open_platform", "open_services", "run_server", "signing_secret", "stop_on_signals"]
 
 Step = Callable[[str], None]
 
@@ -83,3 +88,13 @@ def _clickhouse(platform: Platform) -> Iterator[ClickHouse]:
         yield clickhouse
     finally:
         clickhouse.close()
+
+
+async def run_server(
+    platform: Platform, services: Services, *, ready: Callable[[str], None], stop: asyncio.Event
+) -> None:
+    """Serve HTTP and run jobs until `stop` is set. ready: called with the base URL. Raises PortTaken."""
+    host = platform.settings.host
+    port = free_port(host, platform.settings.port)
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    await serve(make_app(services), host, port, ready=lambda: ready(url), stop=stop)

@@ -116,7 +116,7 @@ def _end(
         active = entity.start_date < at and (entity.end_date is None or entity.end_date > at)
         (ended if active else left).append(entity.id)
         if active:
-            tx.update(entity, msgspec.structs.replace(entity, end_date=at))  # type: ignore[misc]
+            tx.update(entity, msgspec.structs.replace(entity, end_date=at))
     return ended, left
 
 

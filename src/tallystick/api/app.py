@@ -20,8 +20,8 @@ from tallystick.api.errors import (
 )
 from tallystick.api.routes import Call, Route, all_routes
 from tallystick.api.services import Services
+from tallystick.organizations.errors import Unauthenticated
 from tallystick.organizations.principal import Principal, PrincipalKind, require
-from tallystick.organizations.tokens import Unauthenticated
 from tallystick.platform.database import NOBODY
 from tallystick.platform.ids import new_id
 from tallystick.platform.resources.wire import encode, parse, read
@@ -56,17 +56,21 @@ def _route_handler(route: Route, services: Services, threads: ThreadPoolExecutor
             raw = await _body(request, route.body_limit) if route.request is not None else b""
             loop = asyncio.get_running_loop()
             content = await loop.run_in_executor(threads, _answer, route, services, request, raw)
-            status, headers = HTTPStatus.OK, {}
         except Exception as error:  # noqa: BLE001 - the one place where any error becomes an answer
-            status, content, headers = error_answer(error, request_id)
-        return Response(
-            content, status_code=status, media_type=JSON, headers={**headers, "x-request-id": request_id}
-        )
+            return _response(*error_answer(error, request_id), request_id)
+        return _response(HTTPStatus.OK, content, {}, request_id)
 
     path = route.path.replace("}", ":str}")
-    return HTTPRouteHandler(
-        path, http_method=route.method, status_code=HTTPStatus.OK, name=route.operation_id
-    )(handle)  # type: ignore[arg-type, no-any-return]
+    make = HTTPRouteHandler(
+        path, http_method=[route.method], status_code=HTTPStatus.OK, name=route.operation_id
+    )
+    return make(handle)
+
+
+def _response(status: int, content: bytes, headers: dict[str, str], request_id: str) -> Response[bytes]:
+    return Response(
+        content, status_code=status, media_type=JSON, headers={**headers, "x-request-id": request_id}
+    )
 
 
 def _answer(route: Route, services: Services, request: AnyRequest, raw: bytes) -> bytes:
@@ -125,10 +129,7 @@ def _unrouted(request: AnyRequest, error: Exception) -> Response[bytes]:
     if isinstance(error, HTTPException):
         refusal = _refusal(request, error)
     request_id = new_id()
-    status, content, headers = error_answer(refusal, request_id)
-    return Response(
-        content, status_code=status, media_type=JSON, headers={**headers, "x-request-id": request_id}
-    )
+    return _response(*error_answer(refusal, request_id), request_id)
 
 
 def _refusal(request: AnyRequest, error: HTTPException) -> Exception:

@@ -1,7 +1,7 @@
 """The five operations that every declared resource has, and the two of a singleton."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Literal
 
 from tallystick.api.routes import Call, Permission, QueryParameter, Route, organization_path
 from tallystick.platform.resources import By, Page, Resource, resources
@@ -9,6 +9,7 @@ from tallystick.platform.resources.filters import Filter
 from tallystick.platform.resources.pages import page_request
 from tallystick.platform.resources.transaction import ResourceNotFound, from_request, replace_versioned
 
+Method = Literal["GET", "POST", "PUT", "DELETE"]
 IDS = By("ids", "id", many=True)
 
 
@@ -32,7 +33,7 @@ def list_filters(declared: Resource) -> tuple[Filter, ...]:
 
 
 def _route(
-    declared: Resource, method: str, suffix: str, verb: str, handler: Callable[[Call], Any], **more: Any
+    declared: Resource, method: Method, suffix: str, verb: str, handler: Callable[[Call], Any], **more: Any
 ) -> Route:
     """Make one route; reading needs `config:retrieve`, the rest its own action."""
     noun = declared.noun
@@ -91,7 +92,7 @@ def _list(declared: Resource) -> Route:
     def list_page(call: Call) -> Any:
         page = page_request(call.one("pageSize"), call.one("nextToken"), declared.max_page_size)
         now = call.services.clock.now()
-        clauses = [c for f in filters for c in f.clauses(declared.table, call.query, now)]  # type: ignore[arg-type]
+        clauses = [c for f in filters for c in f.clauses(declared.table, call.query, now)]
         with call.services.database.reading(call.org_id) as tx:
             return tx.page(declared.cls, page, clauses)
 

@@ -10,7 +10,8 @@ from urllib.parse import parse_qs
 import msgspec
 
 from tallystick.api.routes import Call, Route
-from tallystick.organizations.tokens import AccessToken, Unauthenticated
+from tallystick.organizations.errors import Unauthenticated
+from tallystick.organizations.tokens import AccessToken
 from tallystick.platform.resources.wire import parse, read
 
 FORM = "application/x-www-form-urlencoded"

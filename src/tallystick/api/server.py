@@ -1,4 +1,4 @@
-"""The HTTP server: granian, embedded in this process's event loop, so that one process is the whole server."""
+"""The HTTP server: granian, embedded in this process's event loop."""
 
 import asyncio
 import signal
@@ -11,6 +11,8 @@ from litestar import Litestar
 
 from tallystick.kernel.errors import Unavailable
 
+DRAIN_TIMEOUT_S = 30.0
+
 
 class PortTaken(Unavailable):
     """Another program listens on the port."""
@@ -19,13 +21,14 @@ class PortTaken(Unavailable):
 
 
 def free_port(host: str, port: int) -> int:
-    """Check that the port can be listened on; 0 chooses a free one. Raises PortTaken."""
+    """Check that the port is free; 0 chooses one. Raises PortTaken."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as error:
-            message = f"Cannot listen on {host}:{port} ({error.strerror}). Stop what uses it, or set TALLYSTICK_PORT."
+            where = f"{host}:{port} ({error.strerror})"
+            message = f"Cannot listen on {where}. Stop what uses it, or set TALLYSTICK_PORT."
             raise PortTaken(message) from error
         return int(probe.getsockname()[1])
 
@@ -36,38 +39,41 @@ async def serve(
     port: int,
     *,
     ready: Callable[[], None],
+    stop: asyncio.Event,
     beside: Callable[[], Awaitable[None]] | None = None,
 ) -> None:
-    """Serve until SIGINT or SIGTERM; requests under way are answered first.
+    """Serve until `stop` is set; requests under way are answered first.
 
-    ready: called once connections are accepted. beside: runs as long as the server does.
+    ready: called once connections are accepted. beside: runs as long as the server does; when it ends by
+    itself the server stops too, and its error is raised.
     """
     server = Server(
         app, address=host, port=port, interface=Interfaces.ASGI, log_enabled=False, websockets=False
     )
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for sign in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(sign, stop.set)
-    serving = asyncio.create_task(server.serve())
-    companion = asyncio.create_task(_run(beside)) if beside else None
-    waiting = asyncio.create_task(stop.wait())
+    serving = asyncio.ensure_future(server.serve())
+    watched = {serving, asyncio.ensure_future(stop.wait())}
+    if beside is not None:
+        watched.add(asyncio.ensure_future(beside()))
     try:
         await until_listening(host, port)
         ready()
-        watched = {serving, waiting, *([companion] if companion else [])}
-        await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+        for ended in done:
+            ended.result()
     finally:
-        waiting.cancel()
-        if companion is not None:
+        for companion in watched - {serving}:
             companion.cancel()
-            await asyncio.gather(companion, return_exceptions=True)
+        await asyncio.gather(*(watched - {serving}), return_exceptions=True)
         server.stop()
-        await asyncio.wait({serving}, timeout=30)
+        await asyncio.wait({serving}, timeout=DRAIN_TIMEOUT_S)
 
 
-async def _run(beside: Callable[[], Awaitable[None]]) -> None:
-    await beside()
+def stop_on_signals() -> asyncio.Event:
+    """Make an event that SIGINT and SIGTERM set. To be called inside the running loop of the main thread."""
+    stop = asyncio.Event()
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(sign, stop.set)
+    return stop
 
 
 async def until_listening(host: str, port: int) -> None:

@@ -105,7 +105,7 @@ class Meter(Entity, kw_only=True):
 
 def fields_still_read(tx: Transaction, old: Meter, new: Meter) -> Iterator[Problem]:
     """Find the aggregations that would lose the field they read."""
-    from tallystick.catalogue.aggregation import Aggregation
+    from tallystick.catalogue.aggregation import Aggregation  # noqa: PLC0415 - the two know each other
 
     for aggregation in tx.find(Aggregation, meter_id=old.id):
         for code in (aggregation.target_field, *aggregation.segmented_fields):

@@ -65,7 +65,7 @@ class PlanTemplate(Entity, kw_only=True):
         """The currency exists; plans that hang on the template keep their product."""
         yield from known_currency(tx, "currency", self.currency)
         if isinstance(old, PlanTemplate) and old.product_id != self.product_id:
-            from tallystick.pricing.plan import Plan
+            from tallystick.pricing.plan import Plan  # noqa: PLC0415 - the two know each other
 
             if tx.find(Plan, limit=1, plan_template_id=old.id):
                 yield Problem("productId", "in_use", "cannot change while plans are made from this template")

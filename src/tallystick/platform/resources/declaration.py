@@ -121,7 +121,7 @@ class Resource:
 _REGISTRY: dict[type[Entity], Resource] = {}
 
 
-def resource(
+def resource(  # noqa: PLR0913 - a declaration reads best as keywords
     path: str,
     *,
     event: str,
@@ -132,7 +132,7 @@ def resource(
     verbs: Sequence[str] = ("create", "get", "update", "delete", "list"),
 ) -> Callable[[type[E]], type[E]]:
     """Declare a class as a resource: table, JSON, CRUD, OpenAPI, events and permission follow from it."""
-    from tallystick.platform.resources.tables import build_table
+    from tallystick.platform.resources.tables import build_table  # noqa: PLC0415 - tables read declarations
 
     def declare(cls: type[E]) -> type[E]:
         fields = tuple(_field_specs(cls))

@@ -42,7 +42,7 @@ class Hidden:
 
 @dataclass(frozen=True)
 class DescribedAsText:
-    """Requests describe the enum as any text, as the original API does; its values are checked all the same."""
+    """Requests describe the enum as any text, as the original API does; values are checked all the same."""
 
 
 @dataclass(frozen=True)

@@ -128,7 +128,7 @@ def read_search(values: Mapping[str, Sequence[str]]) -> Search:
         operator=choice("operator", ("AND", "OR")),
         first=whole("fromDocument", 0, 0, MOST_SKIPPED),
         size=whole("pageSize", DEFAULT_SIZE, 1, LARGEST_SIZE),
-        sort_by=(values.get("sortBy") or [None])[0] or None,
+        sort_by=(values.get("sortBy") or [""])[0] or None,
         descending=choice("sortOrder", ("DESC", "ASC")) == "DESC",
     )
     if problems:

@@ -225,7 +225,7 @@ class Transaction:
             "own_id": new.id,
             **{f.name: getattr(new, f.name) for f in probe.inputs},
         }
-        answers = self.connection.execute(probe.statement, values).one()._mapping
+        answers = self.connection.execute(probe.statement, values).mappings().one()
         for part in asked:
             if answers.get(part.label, False) is not part.wanted:
                 yield part.problem(new)

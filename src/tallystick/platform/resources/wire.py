@@ -110,7 +110,7 @@ def without_nulls(value: Any) -> Any:
 
 
 @cache
-def reader(kind: Any) -> Reader:
+def reader(kind: Any) -> Reader:  # noqa: PLR0911 - one return for each kind of type
     """Compile the reader of a type: a struct, a list, a dict, an optional or a single value."""
     bare, marks = _unwrap(kind)
     if isinstance(bare, type) and issubclass(bare, msgspec.Struct):
