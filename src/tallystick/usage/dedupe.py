@@ -112,7 +112,9 @@ class _Bloom:
 
     def maybe_has(self, hashes: Words) -> Flags:
         (words_1, words_2), (first, second) = self._words, self._both(hashes)
-        return ((words_1[first[0]] & first[1]) == first[1]) & ((words_2[second[0]] & second[1]) == second[1])
+        in_first: Flags = (words_1[first[0]] & first[1]) == first[1]
+        in_second: Flags = (words_2[second[0]] & second[1]) == second[1]
+        return in_first & in_second
 
     def _both(self, hashes: Words) -> tuple[tuple[Words, Words], tuple[Words, Words]]:
         return self._place(hashes), self._place(_finish(hashes * _MIX_1))
@@ -139,7 +141,7 @@ def _finish(mixed: Words) -> Words:
     return mixed
 
 
-def _padded(uids: pa.Array, offsets: Words, lengths: Words) -> Words:
+def _padded(uids: pa.Array, offsets: Any, lengths: Any) -> Words:
     """Lay the uids' bytes out as rows of 64-bit words, zeros behind."""
     width = max(8, -(-int(lengths.max()) // 8) * 8)
     rows = np.zeros((len(lengths), width), np.uint8)

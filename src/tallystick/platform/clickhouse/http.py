@@ -81,7 +81,9 @@ class HttpClickHouse:
                 answer = self._client.post("/", params=settings, content=body, timeout=timeout)
             except (httpx.HTTPError, RuntimeError) as error:  # RuntimeError: the client is closed
                 if pause_s is None or not isinstance(error, httpx.TransportError):
-                    message = "The ClickHouse server cannot be reached. Send the same request again in a moment."
+                    message = (
+                        "The ClickHouse server cannot be reached. Send the same request again in a moment."
+                    )
                     raise ClickHouseUnavailable(message, url=str(self._client.base_url)) from error
                 time.sleep(pause_s)
                 continue

@@ -33,7 +33,7 @@ class BlockRefused(Invalid):
     code = "usage_block_refused"
 
 
-def make_block(
+def make_block(  # noqa: PLR0913 - one argument a column
     *,
     org_id: str,
     meter_ids: Sequence[str],
@@ -94,7 +94,8 @@ def join_blocks(blocks: Sequence[pa.Table]) -> pa.Table:
 def fold_slots(block: pa.Table) -> pa.Table:
     """Move the slots without a column of their own into the maps `more_n` and `more_s`."""
     for kind, map_type in _MORE_TYPES.items():
-        names = [name for index in range(TYPED_SLOTS, SLOTS) if (name := f"{kind}{index}") in block.column_names]
+        beyond = [f"{kind}{index}" for index in range(TYPED_SLOTS, SLOTS)]
+        names = [name for name in beyond if name in block.column_names]
         if not names:
             continue
         rows = zip(*(block[name].to_pylist() for name in names), strict=True)
@@ -130,5 +131,3 @@ def _column(values: Any, kind: pa.DataType) -> pa.Array:
     if pa.types.is_timestamp(kind):  # a cast cuts microseconds off, which pa.array refuses to
         return pa.array(values, pa.timestamp("us", "UTC")).cast(kind, safe=False)
     return pa.array(values, kind)
-
-

@@ -1,4 +1,5 @@
 """Usage questions as ClickHouse SQL. Pure: text in, text out."""
+# ruff: noqa: S608 - SQL is what this file writes; every value passes platform.clickhouse.sql
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -9,7 +10,7 @@ from tallystick.kernel.errors import invariant
 from tallystick.kernel.periods import Period
 from tallystick.platform.clickhouse import sql
 from tallystick.usage.store.model import ANY, DECIMAL_PLACES, Filter, Method, Slot, SlotKind, UsageQuery
-from tallystick.usage.store.schema import TABLE, slot_sql
+from tallystick.usage.store.schema import DATABASE, TABLE, slot_sql
 
 _NUMBERS: Final = {
     # 256 bits: a sum of Decimal(38, 12) overflows silently in its own type.
@@ -57,7 +58,7 @@ def aggregate(org_id: str, query: UsageQuery) -> str:
 def measurements(
     org_id: str, meter_id: str, window: Period, account_ids: Sequence[str] | None, page: tuple[int, int]
 ) -> str:
-    """Write the listing of a meter's measurements in the order (account, ts, receipt). page: limit, offset."""
+    """Write the listing of a meter's measurements by account, ts and receipt. page: limit, offset."""
     where = _where(org_id, meter_id, (window,), account_ids, ())
     limit, offset = page
     return (
@@ -90,6 +91,14 @@ def recent_hashes(partition: int, since: datetime, week_s: int) -> str:
     return (
         f"SELECT uid_hash, toUInt32(intDiv(toUnixTimestamp(received_at), {week_s})) AS week, received_at "
         f"FROM {TABLE} WHERE toYYYYMM(ts) = {partition} AND received_at >= {sql.instant_us(since)}"
+    )
+
+
+def parts(selected: str) -> str:
+    """Write a question about the table's live parts."""
+    return (
+        f"SELECT {selected} FROM system.parts "
+        f"WHERE active AND database = '{DATABASE}' AND table = 'measurements'"
     )
 
 
@@ -169,7 +178,8 @@ def _segment(segments: Sequence[Mapping[Slot, str]]) -> str:
     fields are looked up together by one key, so a thousand of them cost no more than one.
     """
     slots = tuple(segments[0])
-    invariant(all(tuple(each) == slots for each in segments), "segments name the same fields in the same order")
+    alike = all(tuple(each) == slots for each in segments)
+    invariant(alike, "segments name the same fields in the same order")
     patterns: dict[tuple[bool, ...], dict[str, int]] = {}
     for position, segment in enumerate(segments):
         pattern = tuple(segment[slot] == ANY for slot in slots)

@@ -59,9 +59,11 @@ def statements() -> tuple[str, ...]:
     """Give the statements that make the schema, each harmless to run again."""
     return (
         f"CREATE DATABASE IF NOT EXISTS {DATABASE}",
-        f"CREATE TABLE IF NOT EXISTS {TABLE} ({', '.join(_COLUMNS)}) ENGINE = MergeTree "
-        "PARTITION BY toYYYYMM(ts) ORDER BY (org_id, meter_id, account_id, ts) "
-        f"SETTINGS {', '.join(_SETTINGS)}",
+        (
+            f"CREATE TABLE IF NOT EXISTS {TABLE} ({', '.join(_COLUMNS)}) ENGINE = MergeTree "
+            "PARTITION BY toYYYYMM(ts) ORDER BY (org_id, meter_id, account_id, ts) "
+            f"SETTINGS {', '.join(_SETTINGS)}"
+        ),
     )
 
 

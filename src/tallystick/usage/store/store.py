@@ -101,10 +101,7 @@ class UsageStore:
 
     def stats(self) -> StoreStats:
         """Measure the whole store."""
-        answer = self._clickhouse.read(
-            "SELECT sum(rows) AS r, sum(bytes_on_disk) AS b, count() AS p FROM system.parts "
-            f"WHERE active AND database = '{schema.DATABASE}' AND table = 'measurements'"
-        )
+        answer = self._clickhouse.read(queries.parts("sum(rows) AS r, sum(bytes_on_disk) AS b, count() AS p"))
         return StoreStats(*(int(answer[name][0].as_py()) for name in ("r", "b", "p")))
 
     def known_uids(self, hashes: Hashes, since: datetime) -> Iterable[tuple[bytes, str]]:
@@ -120,10 +117,7 @@ class UsageStore:
 
         Gives (week since 1970, hashes, latest receipt among them in µs since 1970).
         """
-        months = self._clickhouse.read(
-            "SELECT DISTINCT toUInt32(partition) AS month FROM system.parts "
-            f"WHERE active AND database = '{schema.DATABASE}' AND table = 'measurements'"
-        )
+        months = self._clickhouse.read(queries.parts("DISTINCT toUInt32(partition) AS month"))
         for month in months["month"].to_pylist():
             read = self._clickhouse.read(queries.recent_hashes(month, since, WEEK_S), lane=Lane.SCAN)
             weeks = read["week"].to_numpy()

@@ -35,6 +35,8 @@ class WriterLimits(msgspec.Struct, frozen=True):
 
     group_rows: int = 50_000
     queued_rows: int = 200_000
+    gather_s: float = 0.004
+    "How long a group waits for as many submissions as the one before had."
 
 
 class _Submission(msgspec.Struct, frozen=True):
@@ -49,8 +51,8 @@ class _Submission(msgspec.Struct, frozen=True):
 class GroupedWriter:
     """Stores blocks in groups, each uid of an organization once in 35 days (semantics §6).
 
-    One thread writes; while one insert runs, what is submitted gathers and goes together in the next. A uid is
-    looked for in everything received in 35 days and in the group itself, where the first wins.
+    One thread writes; while one insert runs, what is submitted gathers and goes together in the next. A uid
+    is looked for in everything received in 35 days and in the group itself, where the first wins.
     One writer at a time may serve a store.
     """
 
@@ -62,21 +64,22 @@ class GroupedWriter:
         self._waiting_rows = 0
         self._change = threading.Condition()
         self._closing = False
+        self._last_group = 1
         self._memory: UidFilter | None = None
         self._last_us = 0
         self._unsettled: tuple[pa.Table, str] | None = None
         self._thread = threading.Thread(target=self._run, name="usage-writer", daemon=True)
 
     def start(self) -> None:
-        """Start the thread. It first reads the uids of the last 35 days; what is submitted meanwhile waits."""
+        """Start the thread. It first reads the uids of 35 days; what is submitted meanwhile waits."""
         self._thread.start()
 
     def submit(self, blocks: Sequence[pa.Table]) -> "Future[list[Flags]]":
         """Queue blocks to be stored; thread-safe, does not wait.
 
         The future gives, per block, a numpy array of booleans, True for a row dropped as a duplicate; all
-        others are then durable. It fails with Unavailable when nothing is acknowledged: sending the same again
-        stores each uid once. Raises BlockRefused, and WriterBusy when too much is waiting.
+        others are then durable. It fails with Unavailable when nothing is acknowledged: sending the same
+        again stores each uid once. Raises BlockRefused, and WriterBusy when too much is waiting.
         """
         for block in blocks:
             check_block(block)
@@ -87,10 +90,11 @@ class GroupedWriter:
         with self._change:
             if self._closing:
                 raise WriterBusy("The server is stopping. Send the same request again in a moment.")
-            if self._waiting_rows and self._waiting_rows + submission.block.num_rows > self._limits.queued_rows:
+            after = self._waiting_rows + submission.block.num_rows
+            if self._waiting_rows and after > self._limits.queued_rows:
                 raise WriterBusy("Too much usage is waiting to be stored. Send the same request again later.")
             self._waiting.append(submission)
-            self._waiting_rows += submission.block.num_rows
+            self._waiting_rows = after
             self._change.notify()
         return submission.done
 
@@ -117,6 +121,11 @@ class GroupedWriter:
         """Wait for submissions and take what fits into one group; nothing when closed and all is stored."""
         with self._change:
             self._change.wait_for(lambda: self._waiting or self._closing)
+            # Those just answered are about to send again: without a moment's wait the first of them alone
+            # would have the next insert, and all others the one after.
+            self._change.wait_for(
+                lambda: len(self._waiting) >= self._last_group or self._closing, self._limits.gather_s
+            )
             group: list[_Submission] = []
             rows = 0
             while self._waiting and (
@@ -129,6 +138,7 @@ class GroupedWriter:
                 self._waiting_rows -= submission.block.num_rows
             if not group and self._waiting:
                 return self._take()
+            self._last_group = len(group)
         return group
 
     def _write(self, group: Sequence[_Submission]) -> list[list[Flags]]:
