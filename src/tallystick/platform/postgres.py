@@ -398,13 +398,17 @@ def _conninfo(sockets: Path, database: str) -> str:
 
 
 def _is_postgres_in(pid: int, data: Path) -> bool:
-    """Say whether a process is a postmaster of this data folder, by its command line."""
+    """Say whether a process is a living postmaster of this data folder, by its command line."""
+    processes = Path("/proc")
     try:
-        command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ")
-    except OSError:
-        show = [shutil.which("ps") or "ps", "-o", "command=", "-p", str(pid)]  # no /proc: not Linux
-        command = subprocess.run(show, check=False, capture_output=True).stdout
-    return b"postgres" in command and os.fsencode(data) in command
+        if (processes / "self").exists():
+            command = (processes / str(pid) / "cmdline").read_bytes().replace(b"\0", b" ")
+        else:
+            show = [shutil.which("ps") or "ps", "-o", "command=", "-p", str(pid)]
+            command = subprocess.run(show, check=False, capture_output=True).stdout
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return b"/postgres -D %b " % os.fsencode(data) in command
 
 
 def _remove_private_sockets(folder: Path | None) -> None:

@@ -70,13 +70,13 @@ def test_a_superuser_gets_a_role_that_policies_bind(migrated_url: str) -> None:
 
 def test_the_owner_of_a_database_need_not_be_a_superuser(postgres_url: str) -> None:
     name = make_url(postgres_url).database
+    owner = f"owner_of_{name}"
     with psycopg.connect(external_postgres(postgres_url).conninfo, autocommit=True) as connection:
-        connection.execute("DROP ROLE IF EXISTS plain")
-        connection.execute("CREATE ROLE plain LOGIN")
-        connection.execute(f"ALTER DATABASE {name} OWNER TO plain".encode())
-    url = make_url(postgres_url).set(username="plain").render_as_string(hide_password=False)
+        connection.execute(f"CREATE ROLE {owner} LOGIN".encode())
+        connection.execute(f"ALTER DATABASE {name} OWNER TO {owner}".encode())
+    url = make_url(postgres_url).set(username=owner).render_as_string(hide_password=False)
     assert migrate(url).before is None
-    assert scalar(url, "SELECT tableowner FROM pg_tables WHERE tablename = 'procrastinate_jobs'") == "plain"
+    assert scalar(url, "SELECT tableowner FROM pg_tables WHERE tablename = 'procrastinate_jobs'") == owner
 
 
 def test_the_job_queues_schema_is_the_one_of_the_library_in_use() -> None:
