@@ -14,6 +14,8 @@ from sqlalchemy.engine import make_url
 
 from tallystick.platform.home import Home
 from tallystick.platform.postgres import EmbeddedPostgres, Postgres
+from tests.support.live import START, Live, live_server
+from tests.support.world import World
 
 MakeDatabase = Callable[[], str]
 
@@ -82,3 +84,19 @@ def new_migrated_database(postgres_server: Postgres) -> MakeDatabase:
 def migrated_url(new_migrated_database: MakeDatabase) -> str:
     """Make a database with all tables for this test."""
     return new_migrated_database()
+
+
+@pytest.fixture(scope="session")
+def live(new_migrated_database: MakeDatabase) -> Iterator[Live]:
+    """Run the server of this test process."""
+    with live_server(new_migrated_database()) as server:
+        yield server
+
+
+@pytest.fixture
+def world(live: Live) -> Iterator[World]:
+    """Make a fresh organization on the live server, at the start of June 2025."""
+    live.clock.instant = START
+    made = World(live)
+    yield made
+    made.close()

@@ -29,6 +29,12 @@ CREATE POLICY own_organization ON {table}
     USING (current_setting('tallystick.org_id', true) IN (org_id::text, '*'))
     WITH CHECK (current_setting('tallystick.org_id', true) IN (org_id::text, '*'));
 """
+_TABLES_WITH_ORG_ID = """
+SELECT c.relname FROM pg_class c
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'org_id' AND NOT a.attisdropped
+WHERE c.relkind IN ('r', 'p') AND c.relnamespace = 'public'::regnamespace
+ORDER BY 1
+"""
 _GRANT = """
 GRANT USAGE ON SCHEMA public TO {role};
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role};
@@ -95,9 +101,8 @@ def secure_tables(connection: Connection) -> None:
     Runs after each migration, so no table can be forgotten. A superuser is never bound by policies:
     the application then works as APP_ROLE (`_engine` sees to it).
     """
-    for table in metadata.sorted_tables:
-        if "org_id" in table.c:
-            connection.execute(text(_SECURE_TABLE.format(table=f'"{table.name}"')))
+    for name in connection.scalars(text(_TABLES_WITH_ORG_ID)).all():
+        connection.execute(text(_SECURE_TABLE.format(table=f'"{name}"')))
     if connection.scalar(text("SELECT 1 FROM pg_roles WHERE rolname = :role"), {"role": APP_ROLE}):
         connection.execute(text(_GRANT.format(role=APP_ROLE)))
 

@@ -1,0 +1,88 @@
+"""A real server on a real port, with real engines and a clock that tests move."""
+
+import asyncio
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tallystick.api.services import Services
+from tallystick.platform.settings import Settings
+from tallystick.wiring import Platform, open_platform, open_services, run_server
+
+START = datetime(2025, 6, 1, tzinfo=UTC)
+
+
+class MovableClock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.instant = START
+
+    def now(self) -> datetime:
+        return self.instant
+
+
+@dataclass(frozen=True)
+class Live:
+    """A running server."""
+
+    url: str
+    clock: MovableClock
+    platform: Platform
+    services: Services
+
+
+@contextmanager
+def live_server(database_url: str) -> Iterator[Live]:
+    """Start a server on a free port of loopback, in a thread of this process, and stop it at the end."""
+    clock = MovableClock()
+    with tempfile.TemporaryDirectory(prefix="tallystick-test-") as folder:
+        settings = Settings(home=Path(folder), port=0, database_url=database_url)
+        with (
+            open_platform(settings, clock) as platform,
+            open_services(platform) as services,
+            _running(platform, services) as url,
+        ):
+            yield Live(url, clock, platform, services)
+
+
+@contextmanager
+def _running(platform: Platform, services: Services) -> Iterator[str]:
+    started = threading.Event()
+    urls: list[str] = []
+    failures: list[BaseException] = []
+    stopping: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
+
+    async def serve() -> None:
+        stop = asyncio.Event()
+        stopping.append((asyncio.get_running_loop(), stop))
+
+        def ready(url: str) -> None:
+            urls.append(url)
+            started.set()
+
+        await run_server(platform, services, ready=ready, stop=stop)
+
+    def run() -> None:
+        try:
+            asyncio.run(serve())
+        except BaseException as error:  # noqa: BLE001 - told to the test that waits
+            failures.append(error)
+        finally:
+            started.set()
+
+    thread = threading.Thread(target=run, name="live server")
+    thread.start()
+    started.wait(60)
+    if failures:
+        raise failures[0]
+    try:
+        yield urls[0]
+    finally:
+        loop, stop = stopping[0]
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(60)
