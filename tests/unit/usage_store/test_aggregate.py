@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tallystick.kernel.decimals import divide
 from tallystick.kernel.periods import Period
+from tallystick.platform.clickhouse.transport import ClickHouse
 from tallystick.usage.store.blocks import make_block
 from tallystick.usage.store.model import ANY, Filter, Method, Slot, Usage, UsageQuery
 from tallystick.usage.store.store import UsageStore
@@ -234,3 +235,11 @@ def test_equals_a_plain_loop(
     assert {(u.account_id, u.window, u.group[0]): (u.value, u.count) for u in answers} == {
         key: (expected_value(method, numbers), len(numbers)) for key, numbers in found.items()
     }
+
+
+def test_pages_skip_and_repeat_nothing(clickhouse: ClickHouse, writer: GroupedWriter, org: str) -> None:
+    store_rows(writer, org, [{**row(i % 3, i % 2, n=D(i)), "uid": str(i)} for i in range(25)])
+    pages = list(UsageStore(clickhouse, page_rows=7).measurements(org, METER, JANUARY))
+    assert [page.num_rows for page in pages] == [7, 7, 7, 4]
+    listed = [(str(r["account_id"]), r["ts"], int(r["uid"])) for page in pages for r in page.to_pylist()]
+    assert listed == sorted((ACCOUNTS[i % 3], day(i % 2), i) for i in range(25))

@@ -23,8 +23,6 @@ from tallystick.platform.clickhouse.errors import (
 from tallystick.platform.clickhouse.sql import insert_statement
 from tallystick.platform.clickhouse.transport import Lane
 
-_WRITE = "write"
-
 
 class EmbeddedLimits(msgspec.Struct, frozen=True):
     """How much of the machine the embedded engine may use."""
@@ -37,6 +35,8 @@ class EmbeddedLimits(msgspec.Struct, frozen=True):
     scan_memory_bytes: int = 2 * 2**30
     wait_s: float = 30.0
     "How long a call waits for a free connection before it is Unavailable."
+    scan_wait_s: float = 1800.0
+    "The same for a scan, which waits for other scans."
 
 
 class EmbeddedClickHouse:
@@ -52,11 +52,11 @@ class EmbeddedClickHouse:
         self._closing = threading.Lock()
         self._closed = False
         self._open: list[Any] = []
-        self._lanes: dict[str, queue.SimpleQueue[Any]] = {}
+        self._lanes: dict[Lane, queue.SimpleQueue[Any]] = {}
         try:
             self._connect(Lane.READ, self._limits.readers, self._limits.read_memory_bytes)
             self._connect(Lane.SCAN, 1, self._limits.scan_memory_bytes)
-            self._connect(_WRITE, 1, self._limits.scan_memory_bytes)
+            self._connect(Lane.WRITE, 1, self._limits.scan_memory_bytes)
         except RuntimeError as error:
             self.close()
             message = f"The usage store in {self._folder} cannot be opened: {_reason(error)}"
@@ -75,7 +75,7 @@ class EmbeddedClickHouse:
     def insert(self, table: str, block: pa.Table, token: str) -> None:
         """Store a block durably, once per token; see the interface."""
         stream = to_stream(block)
-        with self._connection(_WRITE) as connection, _mapped_errors():
+        with self._connection(Lane.WRITE) as connection, _mapped_errors():
             inserter = connection.send_insert(insert_statement(table, block, token), "ArrowStream")
             try:
                 inserter.append(stream)
@@ -97,7 +97,7 @@ class EmbeddedClickHouse:
             connection.chdb.close()
         os.close(self._lock_file)
 
-    def _connect(self, lane: str, how_many: int, memory_bytes: int) -> None:
+    def _connect(self, lane: Lane, how_many: int, memory_bytes: int) -> None:
         self._lanes[lane] = queue.SimpleQueue()
         options = f"max_threads={self._limits.threads}&max_memory_usage={memory_bytes}&max_query_size={2**26}"
         for _ in range(how_many):
@@ -106,10 +106,11 @@ class EmbeddedClickHouse:
             self._lanes[lane].put(connection)
 
     @contextlib.contextmanager
-    def _connection(self, lane: str) -> Iterator[Any]:
+    def _connection(self, lane: Lane) -> Iterator[Any]:
         """Borrow a connection of a lane for one query."""
+        wait_s = self._limits.scan_wait_s if lane is Lane.SCAN else self._limits.wait_s
         try:
-            connection = self._lanes[lane].get(timeout=self._limits.wait_s)
+            connection = self._lanes[lane].get(timeout=wait_s)
         except queue.Empty:
             raise ClickHouseUnavailable(
                 "The usage store is busy. Send the same request again in a moment.", lane=lane

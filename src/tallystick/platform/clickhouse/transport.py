@@ -9,11 +9,13 @@ import pyarrow as pa
 class Lane(StrEnum):
     """Which connections a query may use, so that short ones never wait behind long ones.
 
-    READ: one account's question, a person waits. SCAN: a bill run, an export, a rebuild.
+    READ: one account's question, a person waits. SCAN: a bill run, an export, a rebuild. WRITE: the insert,
+    and what it must know first.
     """
 
     READ = "read"
     SCAN = "scan"
+    WRITE = "write"
 
 
 class ClickHouse(Protocol):

@@ -21,6 +21,9 @@ _NUMBERS: Final = {
     Method.LATEST: "argMax({field}, (ts, received_at))",
 }
 
+Place = tuple[str, datetime, datetime]
+"A row's place in a listing: account, ts, receipt."
+
 
 def aggregate(org_id: str, query: UsageQuery) -> str:
     """Write the one SELECT that answers a query.
@@ -56,14 +59,23 @@ def aggregate(org_id: str, query: UsageQuery) -> str:
 
 
 def measurements(
-    org_id: str, meter_id: str, window: Period, account_ids: Sequence[str] | None, page: tuple[int, int]
+    org_id: str,
+    meter_id: str,
+    window: Period,
+    account_ids: Sequence[str] | None,
+    page: tuple[Place | None, int],
 ) -> str:
-    """Write the listing of a meter's measurements by account, ts and receipt. page: limit, offset."""
+    """Write the listing of a meter's measurements in order. page: behind which row, how many."""
     where = _where(org_id, meter_id, (window,), account_ids, ())
-    limit, offset = page
+    after, limit = page
+    if after is not None:
+        account, ts, received_at = sql.uuid(after[0]), sql.instant_ms(after[1]), sql.instant_us(after[2])
+        # The first term is implied by the second, and is the one the index understands.
+        where += f" AND account_id >= {account}"
+        where += f" AND (account_id, ts, received_at) > ({account}, {ts}, {received_at})"
     return (
         f"SELECT * EXCEPT (uid_hash) FROM {TABLE} WHERE {where} "
-        f"ORDER BY account_id, ts, received_at LIMIT {int(limit)} OFFSET {int(offset)}"
+        f"ORDER BY account_id, ts, received_at LIMIT {int(limit)}"
     )
 
 

@@ -16,7 +16,6 @@ from tallystick.usage.store import queries, schema
 from tallystick.usage.store.blocks import fold_slots
 from tallystick.usage.store.model import Method, StoreStats, Usage, UsageQuery
 
-_PAGE_ROWS = 100_000
 _HASHES_A_QUESTION = 50_000
 WEEK_S = 7 * 24 * 3600
 
@@ -29,8 +28,9 @@ class UsageStore:
     Raises ClickHouseUnavailable when the engine cannot answer now.
     """
 
-    def __init__(self, clickhouse: ClickHouse) -> None:
+    def __init__(self, clickhouse: ClickHouse, *, page_rows: int = 100_000) -> None:
         self._clickhouse = clickhouse
+        self._page_rows = page_rows
 
     def migrate(self) -> None:
         """Create what the schema misses; harmless to run again."""
@@ -82,18 +82,20 @@ class UsageStore:
     ) -> Iterator[pa.Table]:
         """List measurements page by page, by account, ts and receipt, with every stored column.
 
-        Slots above the typed ones come as the maps `more_n` and `more_s`. Pages of 100,000 rows; what arrives
-        between two pages may shift them.
+        Slots above the typed ones come as the maps `more_n` and `more_s`. Pages of
+        `page_rows`, the first even
+        when empty; each goes on behind the last row of the one before, so nothing is skipped or repeated.
         """
-        offset = 0
+        after: queries.Place | None = None
         while True:
-            page = queries.measurements(org_id, meter_id, window, account_ids, (_PAGE_ROWS, offset))
+            page = queries.measurements(org_id, meter_id, window, account_ids, (after, self._page_rows))
             table = self._clickhouse.read(page, lane=Lane.SCAN)
-            if table.num_rows or not offset:
+            if table.num_rows or after is None:
                 yield table
-            if table.num_rows < _PAGE_ROWS:
+            if table.num_rows < self._page_rows:
                 return
-            offset += _PAGE_ROWS
+            [last] = table.slice(table.num_rows - 1).select(["account_id", "ts", "received_at"]).to_pylist()
+            after = (str(last["account_id"]), last["ts"], last["received_at"])
 
     def count(self, org_id: str, meter_id: str | None = None, window: Period | None = None) -> int:
         """Count an organization's measurements."""
@@ -108,7 +110,7 @@ class UsageStore:
         """Find the (organization id as bytes, uid) stored since then whose hash is among `hashes`."""
         for first in range(0, len(hashes), _HASHES_A_QUESTION):
             part = hashes[first : first + _HASHES_A_QUESTION].tolist()
-            found = self._clickhouse.read(queries.known_uids(part, since))
+            found = self._clickhouse.read(queries.known_uids(part, since), lane=Lane.WRITE)
             for org_id, uid in zip(found["org_id"].to_pylist(), found["uid"].to_pylist(), strict=True):
                 yield org_id.bytes, uid
 
