@@ -1,8 +1,8 @@
 """Meters: the fields that a measurement of some kind carries."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
 
 import msgspec
 from msgspec import Meta
@@ -22,6 +22,9 @@ from tallystick.platform.resources import (
     Transaction,
     resource,
 )
+
+SLOTS_OF_A_KIND = 30
+"As many numbers, and as many texts, has the usage store a place for on one measurement."
 
 
 class FieldCategory(StrEnum):
@@ -74,7 +77,7 @@ class Meter(Entity, kw_only=True):
     derived_fields: Annotated[list[DerivedField], Meta(max_length=15)]
     custom_fields: CustomFields = {}
     slots: Annotated[dict[str, str], Hidden()] = {}
-    "Which column of the usage store holds each field; a slot once given is never given to another field."
+    "The place of each field in the usage store, by its code; one once given is never given to another field."
 
     @property
     def fields(self) -> list[DataField]:
@@ -85,8 +88,15 @@ class Meter(Entity, kw_only=True):
         """Find a field by its code."""
         return next((f for f in self.fields if f.code == code), None)
 
+    def settle(self, tx: Transaction, old: Self | None) -> Self:
+        """Give each new field its place in the usage store."""
+        return msgspec.structs.replace(self, slots=assign_slots(old.slots if old else {}, self.fields))
+
     def check(self) -> Iterator[Problem]:
-        """Field codes are unique in the meter; numbers have a unit."""
+        """Field codes are unique in the meter; numbers have a unit; each field has its place."""
+        if self.derived_fields:
+            message = "cannot be calculated by this version yet; send derivedFields as []"
+            yield Problem("derivedFields", "not_available", message)
         seen: set[str] = set()
         for name, fields in (("dataFields", self.data_fields), ("derivedFields", self.derived_fields)):
             for i, field in enumerate(fields):
@@ -96,11 +106,39 @@ class Meter(Entity, kw_only=True):
                 seen.add(field.code)
                 if field.category.is_numeric and field.unit is None:
                     yield Problem(f"{where}.unit", "required", f"is required for a {field.category} field")
+                if self.slots and field.code not in self.slots:
+                    message = (
+                        f"{field.code} has no place left: with the fields removed since, this meter "
+                        f"has had {SLOTS_OF_A_KIND} of its kind; make another meter"
+                    )
+                    yield Problem(where, "too_many_fields", message)
 
     def check_stored(self, tx: Transaction, old: Entity | None) -> Iterator[Problem]:
         """Fields that an aggregation reads stay, and keep their kind (semantics §5)."""
         if isinstance(old, Meter):
             yield from fields_still_read(tx, old, self)
+
+
+def assign_slots(before: Mapping[str, str], fields: Iterable[DataField]) -> dict[str, str]:
+    """Give each field the name of its slot in the usage store: `n` and `s` count numbers and texts from 0.
+
+    before: what was given until now. A field keeps its slot, also after it was removed and comes back; a new
+    one gets the lowest that no field ever had, or none when all are gone. The slot of a field that changed
+    its kind stays kept as `<code> <kind>`, which is no field's code.
+    """
+    slots = dict(before)
+    for field in fields:
+        kind, other = ("n", "s") if field.category.is_numeric else ("s", "n")
+        if slots.get(field.code, kind).startswith(other):
+            slots[f"{field.code} {other}"] = slots.pop(field.code)
+        if field.code in slots:
+            continue
+        used = set(slots.values())
+        free = (f"{kind}{i}" for i in range(SLOTS_OF_A_KIND) if f"{kind}{i}" not in used)
+        slot = slots.pop(f"{field.code} {kind}", None) or next(free, None)
+        if slot is not None:
+            slots[field.code] = slot
+    return slots
 
 
 def fields_still_read(tx: Transaction, old: Meter, new: Meter) -> Iterator[Problem]:
