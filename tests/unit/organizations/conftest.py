@@ -4,11 +4,10 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import NullPool, create_engine, text
 
 from tallystick.events.record import record_change
 from tallystick.organizations.service import Bootstrapped, bootstrap
-from tallystick.platform.database import Database, metadata, secure_tables
+from tallystick.platform.database import Database
 from tallystick.platform.ids import new_id
 
 PASSWORD = "correct horse battery"
@@ -35,13 +34,7 @@ def clock() -> StandingClock:
 @pytest.fixture(scope="session")
 def access_url(new_migrated_database: Callable[[], str]) -> str:
     """Make one database for all tests here: each works in organizations of its own."""
-    url = new_migrated_database()
-    engine = create_engine(url, poolclass=NullPool)
-    with engine.begin() as connection:
-        if not connection.scalar(text("SELECT to_regclass('accesskeys')")):
-            metadata.create_all(connection)
-            secure_tables(connection)
-    return url
+    return new_migrated_database()
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from tallystick.organizations.errors import TooManyAttempts, Unauthenticated, Wr
 from tallystick.organizations.permissions import ALLOW_EVERYTHING
 from tallystick.organizations.principal import PrincipalKind
 from tallystick.organizations.service import Bootstrapped
-from tallystick.organizations.tokens import Tokens, _Bounded
+from tallystick.organizations.tokens import Tokens, _Bounded, signing_key
 from tallystick.organizations.user import User
 from tallystick.platform.database import Database
 from tests.unit.organizations.conftest import PASSWORD, StandingClock
@@ -141,7 +141,7 @@ def test_a_token_is_good_for_its_lifetime_and_no_second_longer(
     with pytest.raises(Unauthenticated, match="expired"):
         tokens.authenticate(token)
     with pytest.raises(Unauthenticated, match="expired"):  # and not only because it was remembered
-        Tokens(tokens._database, clock, SECRET).authenticate(token)  # noqa: SLF001
+        Tokens(tokens._database, clock, SECRET).authenticate(token)  # noqa: SLF001 - there is no other way to see it
 
 
 @pytest.mark.parametrize(
@@ -204,15 +204,16 @@ def test_another_kid_is_refused(tokens: Tokens, acme: Bootstrapped, kid: object)
     header, claims, _ = parts(exchanged(tokens, acme))
     header = {"alg": "HS256"} if kid is None else {"alg": "HS256", "kid": kid}
     body = f"{_encoded(header)}.{_encoded(claims)}"
-    signature = base64.urlsafe_b64encode(hmac.digest(SECRET, body.encode(), "sha256")).rstrip(b"=").decode()
-    with pytest.raises(Unauthenticated):
+    signed = hmac.digest(signing_key(SECRET).raw_value, body.encode(), "sha256")
+    signature = base64.urlsafe_b64encode(signed).rstrip(b"=").decode()
+    with pytest.raises(Unauthenticated, match="not a token of this server's present key"):
         tokens.authenticate(f"{body}.{signature}")
 
 
 def test_signed_claims_of_another_shape_are_refused(tokens: Tokens, acme: Bootstrapped) -> None:
     header, claims, _ = parts(exchanged(tokens, acme))
     for wrong in ({**claims, "exp": "never"}, {**claims, "exp": None}, {"sub": "x"}):
-        token = jwt.encode({"alg": "HS256", "kid": str(header["kid"])}, wrong, OctKey.import_key(SECRET))
+        token = jwt.encode({"alg": "HS256", "kid": str(header["kid"])}, wrong, signing_key(SECRET))
         with pytest.raises(Unauthenticated):
             tokens.authenticate(token)
 
@@ -246,7 +247,7 @@ def test_another_key_of_the_service_user_goes_on(
 def test_a_users_token_ends_with_the_access(
     tokens: Tokens, database: Database, clock: StandingClock, acme: Bootstrapped
 ) -> None:
-    throttle = tokens._throttle  # noqa: SLF001
+    throttle = tokens._throttle  # noqa: SLF001 - there is no other way to see it
     ada = service.log_in(database, throttle, email=acme.admin_email, password=PASSWORD, address="192.0.2.1")
     token = tokens.issue(ada).access_token
     assert tokens.authenticate(token) == ada
@@ -272,3 +273,47 @@ def test_caches_drop_their_oldest() -> None:
     for i in (1, 2, 3, 1, 4):
         cache.put(i, i)
     assert [cache.get(i) for i in (1, 2, 3, 4)] == [1, None, 3, 4]
+
+
+def test_what_else_the_secret_signs_is_no_token(tokens: Tokens, acme: Bootstrapped) -> None:
+    header, claims, _ = parts(exchanged(tokens, acme))
+    signed = jwt.encode({"alg": "HS256", "kid": str(header["kid"])}, claims, OctKey.import_key(SECRET))
+    with pytest.raises(Unauthenticated):
+        tokens.authenticate(signed)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        [],
+        1,
+        None,
+        {},
+        {"alg": None},
+        {"alg": 1},
+        {"alg": ["HS256"]},
+        {"alg": {}},
+        {"alg": "HS256", "kid": 1},
+        {"alg": "HS256", "kid": {}},
+        {"alg": "HS256", "crit": ["b64"], "b64": False},
+        {"alg": "HS256", "crit": 1},
+        {"alg": "HS256", "b64": False},
+        {"alg": "HS256", "typ": 1},
+        {"alg": "HS256", "jwk": {"kty": "oct", "k": "AAAA"}},
+        {"alg": "dir", "enc": "A256GCM"},
+    ],
+)
+def test_a_header_that_is_none_is_refused(tokens: Tokens, acme: Bootstrapped, header: object) -> None:
+    body = exchanged(tokens, acme).partition(".")[2]
+    for forged in (f"{_encoded(header)}.{body}", f"{_encoded(header)}.a.b.c.{body}", f"{_encoded(header)}.."):
+        with pytest.raises(Unauthenticated):
+            tokens.authenticate(forged)
+
+
+@pytest.mark.parametrize("payload", [[], 1, None, "x", {"exp": 10**400}])
+def test_signed_payloads_that_are_no_claims_are_refused(tokens: Tokens, payload: object) -> None:
+    head = _encoded({"alg": "HS256", "kid": signing_key(SECRET).thumbprint()[:16]})
+    signed = hmac.digest(signing_key(SECRET).raw_value, f"{head}.{_encoded(payload)}".encode(), "sha256")
+    signature = base64.urlsafe_b64encode(signed).rstrip(b"=").decode()
+    with pytest.raises(Unauthenticated):
+        tokens.authenticate(f"{head}.{_encoded(payload)}.{signature}")
