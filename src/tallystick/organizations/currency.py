@@ -39,7 +39,7 @@ class Currency(Entity, kw_only=True):
 
     def check(self) -> Iterator[Problem]:
         """A code that was taken from the name is a code."""
-        if not re.match(IDENTIFIER_PATTERN, self.code or self.name):
+        if not re.fullmatch(IDENTIFIER_PATTERN, self.code or self.name):
             yield Problem("code", "required", "is required: the name cannot serve as one")
 
     def check_delete(self, tx: Transaction) -> Iterator[Problem]:

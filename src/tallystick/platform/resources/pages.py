@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -9,6 +10,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from tallystick.kernel.problems import Problem
+from tallystick.platform.resources.fields import UUID_PATTERN
 from tallystick.platform.resources.wire import InvalidBody
 
 T = TypeVar("T")
@@ -37,9 +39,12 @@ def to_token(last_id: str) -> str:
 def from_token(token: str) -> str:
     """Read a token. Raises InvalidBody when it is not one of ours."""
     try:
-        return base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode("ascii")
-    except (binascii.Error, ValueError) as error:
-        raise InvalidBody([Problem("nextToken", "wrong_format", "is not a token of this list")]) from error
+        last_id = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode("ascii")
+    except (binascii.Error, ValueError):
+        last_id = ""
+    if not re.fullmatch(UUID_PATTERN, last_id):
+        raise InvalidBody([Problem("nextToken", "wrong_format", "is not a token of this list")])
+    return last_id
 
 
 def page_request(size: str | None, token: str | None, largest: int) -> PageRequest:

@@ -90,7 +90,7 @@ def _value(column: Any, key: str, text: str, problems: list[Problem]) -> Any:
         kind = date
     elif isinstance(column.type, Boolean):
         return text.lower() == "true"
-    elif isinstance(column.type, type(UUID)) and not re.match(UUID_PATTERN, text):
+    elif isinstance(column.type, type(UUID)) and not re.fullmatch(UUID_PATTERN, text):
         return None
     return reader(kind)(text, f"searchQuery.{key}", problems)
 

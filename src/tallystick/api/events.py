@@ -1,0 +1,57 @@
+"""Reading what happened."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import ColumnElement
+
+from tallystick.api.crud import paging
+from tallystick.api.routes import Call, Permission, QueryParameter, Route, organization_path
+from tallystick.events.read import Event, get_event, page_of_events
+from tallystick.events.record import events
+from tallystick.kernel.problems import Problem
+from tallystick.platform.resources import By, Page
+from tallystick.platform.resources.pages import page_request
+from tallystick.platform.resources.wire import InvalidBody
+
+LARGEST_PAGE = 100
+READ = Permission("config:retrieve", "config:event")
+FILTERS = (
+    By("ids", "id", many=True),
+    By("eventName", "event_name", item=str),
+    By("eventType", "event_name", item=str),
+    By("resourceId", "entity_id"),
+)
+
+
+def event_routes() -> Iterator[Route]:
+    """Make the routes of the event record."""
+    query = (
+        *paging(LARGEST_PAGE),
+        *(QueryParameter(f.name, f.kind) for f in FILTERS),
+        QueryParameter("includeActioned", bool),
+    )
+    path = organization_path("events")
+    yield Route(
+        "GET", path, READ, list_events, "listEvents", "Events", "List events", answer=Page[Event], query=query
+    )
+    yield Route("GET", f"{path}/{{id}}", READ, get, "getEvent", "Events", "Get an event", answer=Event)
+
+
+def list_events(call: Call) -> Any:
+    """List events, newest first; those that were dealt with only when asked for (semantics §6)."""
+    page = page_request(call.one("pageSize"), call.one("nextToken"), LARGEST_PAGE)
+    now = call.services.clock.now()
+    clauses: list[ColumnElement[bool]] = [c for f in FILTERS for c in f.clauses(events, call.query, now)]
+    if call.one("ids") and len(clauses) > 1:
+        raise InvalidBody([Problem("ids", "not_applicable", "cannot be combined with other filters")])
+    if not call.flag("includeActioned") and not call.one("ids"):
+        clauses.append(events.c.dt_actioned.is_(None))
+    with call.services.database.reading(call.org_id) as tx:
+        return page_of_events(tx, page, clauses)
+
+
+def get(call: Call) -> Any:
+    """Get one event. Raises EventNotFound."""
+    with call.services.database.reading(call.org_id) as tx:
+        return get_event(tx, call.path["id"])
