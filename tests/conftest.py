@@ -20,6 +20,11 @@ from tests.support.world import World
 MakeDatabase = Callable[[], str]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run what needs the live server last: its usage store is the only one its process may have open."""
+    items.sort(key=lambda item: "live" in getattr(item, "fixturenames", ()))
+
+
 @pytest.fixture
 def temporary_folder() -> Iterator[Path]:
     """Give a folder with a short path that another user can be let into; pytest keeps closing its own."""
