@@ -8,6 +8,7 @@ carry the next request out and then cut the connection without an answer.
 import queue
 import re
 import sys
+import tempfile
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PROTOCOL = {"query", "default_format", "wait_end_of_query", "user", "password", "database"}
-FORMAT = re.compile(r"\s+FORMAT\s+(\w+)\s*$", re.IGNORECASE)
 CODE = re.compile(r"Code: (\d+)")
 
 
@@ -54,11 +54,10 @@ class Engine:
 
 
 def insert(connection: Any, statement: str, rows: bytes) -> bytes:
-    found = FORMAT.search(statement)
-    kind = found.group(1) if found else "TabSeparated"
-    with connection.send_insert(FORMAT.sub("", statement), kind) as inserter:
-        inserter.append(rows)
-        inserter.finish()
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(rows)
+        file.flush()
+        connection.query(statement.replace(" SETTINGS", f" FROM INFILE '{file.name}' SETTINGS", 1), "Null")
     return b""
 
 

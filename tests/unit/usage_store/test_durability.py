@@ -82,6 +82,29 @@ def test_kill_9_loses_nothing_acknowledged_and_doubles_nothing(tmp_path: Path) -
     assert rows <= stored <= rows + 50 * 4 * 2
 
 
+def test_what_the_disk_refused_is_not_acknowledged(tmp_path: Path) -> None:
+    clickhouse, org = EmbeddedClickHouse(tmp_path), str(uuid4())
+    store = UsageStore(clickhouse)
+    store.migrate()
+    writer = GroupedWriter(store, SetClock())
+    writer.start()
+    assert send(writer, uids_block(org, ["a"])) == [[False]]
+    paths = clickhouse.read(
+        "SELECT arrayJoin(data_paths) AS p FROM system.tables WHERE name = 'measurements'"
+    )
+    table = Path(paths["p"][0].as_py())
+    table.rename(table.with_name("away"))
+    table.write_text("")  # no part can be written below a file
+    with pytest.raises(ClickHouseUnavailable):
+        send(writer, uids_block(org, ["b", "c"]))
+    table.unlink()
+    table.with_name("away").rename(table)
+    assert send(writer, uids_block(org, ["b", "c", "d"])) == [[True, True, False]]  # sent again by the writer
+    assert store.count(org) == 4
+    writer.close()
+    clickhouse.close()
+
+
 def test_a_folder_has_one_process(tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path\n"

@@ -66,7 +66,7 @@ class HttpClickHouse:
 
     def insert(self, table: str, block: pa.Table, token: str) -> None:
         """Store a block durably, once per token; see the interface."""
-        statement = f"{insert_statement(table, block, token)} FORMAT ArrowStream"
+        statement = insert_statement(table, block, token)
         self._send({"query": statement}, to_stream(block), self._limits.read_s)
 
     def close(self) -> None:

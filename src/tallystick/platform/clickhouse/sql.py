@@ -56,11 +56,14 @@ def instant_us(instant: datetime) -> str:
     return f"fromUnixTimestamp64Micro({microseconds(instant)}, 'UTC')"
 
 
-def insert_statement(table: str, block: pa.Table, token: str) -> str:
-    """Write the INSERT of a block; its token makes sending it again harmless."""
+def insert_statement(table: str, block: pa.Table, token: str, source: str = "") -> str:
+    """Write the INSERT of a block as ArrowStream; its token makes sending it again harmless.
+
+    source: `FROM INFILE '…'` when the rows do not follow the statement.
+    """
     columns = ", ".join(block.column_names)
     settings = (
         f"insert_deduplicate = 1, insert_deduplication_token = '{token}', "
         "max_partitions_per_insert_block = 0, async_insert = 0"
     )
-    return f"INSERT INTO {table} ({columns}) SETTINGS {settings}"
+    return f"INSERT INTO {table} ({columns}) {source} SETTINGS {settings} FORMAT ArrowStream"

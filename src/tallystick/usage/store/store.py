@@ -82,8 +82,8 @@ class UsageStore:
     ) -> Iterator[pa.Table]:
         """List measurements page by page, by account, ts and receipt, with every stored column.
 
-        Slots above the typed ones come as the maps `more_n` and `more_s`. Pages of
-        `page_rows`, the first even
+        Slots above the typed ones come as the maps `more_n` and `more_s`. Pages of `page_rows`,
+        the first even
         when empty; each goes on behind the last row of the one before, so nothing is skipped or repeated.
         """
         after: queries.Place | None = None
