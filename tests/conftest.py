@@ -81,7 +81,10 @@ migrate(sys.argv[1])
 def new_migrated_database(postgres_server: Postgres) -> MakeDatabase:
     """Give a function that makes a database with all tables in it: a copy of one that was migrated once."""
     template = _create_database(postgres_server)
-    subprocess.run([sys.executable, "-c", _MIGRATE, template], check=True, capture_output=True)
+    ended = subprocess.run(
+        [sys.executable, "-c", _MIGRATE, template], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
     return lambda: _create_database(postgres_server, str(make_url(template).database))
 
 

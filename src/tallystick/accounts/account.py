@@ -24,7 +24,7 @@ from tallystick.platform.resources import (
 from tallystick.platform.resources.checks import no_repeats
 
 MAX_CHILDREN = 999
-EMAIL_PATTERN = r"^[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f]{1,255}$"
+EMAIL_PATTERN = r"^[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f]{1,255}$(?!\n)"
 
 
 class Address(msgspec.Struct, kw_only=True, rename="camel"):

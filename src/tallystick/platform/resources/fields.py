@@ -7,9 +7,9 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 _GAP = r"\s\x00-\x1f\x7f-\x9f"
-UUID_PATTERN = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
-CODE_PATTERN = rf"^[^{_GAP}](?:[^{_GAP}]| )*(?<! )$"
-IDENTIFIER_PATTERN = r"^(?:[^\W\d]|\$)(?:[^\W\d]|[$0-9])*$"
+UUID_PATTERN = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$(?!\n)"
+CODE_PATTERN = rf"^[^{_GAP}](?:[^{_GAP}]| )*(?<! )$(?!\n)"
+IDENTIFIER_PATTERN = r"^(?:[^\W\d]|\$)(?:[^\W\d]|[$0-9])*$(?!\n)"
 
 PHRASES = {
     UUID_PATTERN: "must be an id: a UUID of 36 characters",

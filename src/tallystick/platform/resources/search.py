@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Table, and_, or_
+from sqlalchemy import ColumnElement, Table, and_, false, or_
 from sqlalchemy.types import Boolean, Date, DateTime, Text
 
 from tallystick.kernel.problems import Problem
@@ -66,17 +66,19 @@ def _clause(table: Table, keys: Mapping[str, str], part: str, problems: list[Pro
     if match is None:
         message = f"{part.strip()[:60]!r} is not `key`, one of > >= : < <= ~, and a value"
         problems.append(Problem("searchQuery", "wrong_format", message))
-        return table.c.id.is_(None)
+        return false()
     key, comparator, text = match.groups()
     if key not in keys:
         problems.append(_unknown("searchQuery", key, keys))
-        return table.c.id.is_(None)
+        return false()
     column = table.c[keys[key]]
     if comparator == "~":
         return column.cast(Text).ilike(f"{_escape(text)}%", escape="\\")
     values = [_value(column, key, v, problems) for v in (text.split(",") if comparator == ":" else [text])]
     if comparator == ":":
         return column.in_(values)
+    if values[0] is None:
+        return false()
     result: ColumnElement[bool] = _COMPARE[comparator](column, values[0])
     return result
 
