@@ -63,6 +63,7 @@ def insert(store: UsageStore, submitters: int, seconds: float) -> dict[str, Any]
     """Let submitters send 1,000 rows each, one after another's acknowledgement."""
     writer = GroupedWriter(store, SystemClock())
     writer.start()
+    writer.submit([block(1000)]).result()  # from here on it knows the uids of 35 days
     waits: list[float] = []
     prepared = [[block(1000) for _ in range(int(seconds * 60 / submitters) + 20)] for _ in range(submitters)]
     until = time.perf_counter() + seconds
