@@ -44,6 +44,8 @@ class AccessToken(msgspec.Struct, frozen=True):
     access_token: str
     token_type: str = "Bearer"  # noqa: S105 - the name of the scheme
     expires_in: int = LIFETIME_S
+    scope: str | None = None
+    "Left out: what a token may do is what its holder's permissions say."
 
 
 class _Claims(msgspec.Struct, frozen=True):

@@ -42,6 +42,9 @@ GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {role};
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO {role};
 """
 
+_BIND = text("SELECT set_config('tallystick.org_id', :org_id, false)")
+_BOUND_TO = "tallystick.org_id"
+
 
 class _TextUuidLoader(Loader):
     """Loads a uuid as the string that the API speaks."""
@@ -64,9 +67,14 @@ class Database:
     @contextmanager
     def transaction(self, org_id: str, actor: str = NOBODY) -> Iterator[Transaction]:
         """Open a transaction on one organization's rows: commits at the end, rolls back on an error."""
-        with self.engine.begin() as connection:
-            connection.execute(_SET_LOCAL, {"org_id": org_id})
-            yield Transaction(connection, org_id, actor, self.clock, self.record)
+        with self.engine.connect() as connection:
+            try:
+                with connection.begin():
+                    _bind_session(connection, org_id)
+                    yield Transaction(connection, org_id, actor, self.clock, self.record)
+            except BaseException:
+                connection.info.pop(_BOUND_TO, None)  # a rollback takes the binding back with the rest
+                raise
 
     @contextmanager
     def reading(self, org_id: str, actor: str = NOBODY) -> Iterator[Transaction]:
@@ -79,16 +87,16 @@ class Database:
     def snapshot(self, org_id: str) -> Iterator[Transaction]:
         """Open reads that all see the same moment."""
         with self.engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
-            connection.execute(_SET_LOCAL, {"org_id": org_id})
-            yield Transaction(connection, org_id, NOBODY, self.clock, self.record)
-            connection.rollback()
+            try:
+                _bind_session(connection, org_id)
+                yield Transaction(connection, org_id, NOBODY, self.clock, self.record)
+            finally:
+                connection.info.pop(_BOUND_TO, None)
+                connection.rollback()
 
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
-
-
-_SET_LOCAL = text("SELECT set_config('tallystick.org_id', :org_id, true)")
 
 
 def ignore_change(tx: Transaction, change: Change) -> None:
@@ -109,9 +117,10 @@ def secure_tables(connection: Connection) -> None:
 
 def _bind_session(connection: Connection, org_id: str) -> None:
     """Bind the connection's session to an organization, unless it is bound to it already."""
-    if connection.info.get("org_id") != org_id:
-        connection.execute(text("SELECT set_config('tallystick.org_id', :org_id, false)"), {"org_id": org_id})
-        connection.info["org_id"] = org_id
+    if connection.info.get(_BOUND_TO) != org_id:
+        connection.info.pop(_BOUND_TO, None)
+        connection.execute(_BIND, {"org_id": org_id})
+        connection.info[_BOUND_TO] = org_id
 
 
 def _engine(url: str, pool_size: int) -> Engine:

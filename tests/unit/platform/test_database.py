@@ -1,0 +1,74 @@
+"""Transactions bound to one organization: enforced by the database itself, also after a rollback."""
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import insert, select, text
+from sqlalchemy.exc import ProgrammingError
+
+from tallystick.catalogue.product import Product
+from tallystick.events.record import record_change
+from tallystick.platform.clock import SystemClock
+from tallystick.platform.database import EVERY_ORGANIZATION, NOBODY, Database
+from tallystick.platform.ids import new_id
+from tallystick.platform.resources import resource_of
+from tallystick.platform.resources.transaction import column_values
+
+PRODUCTS = resource_of(Product).table
+ACME, OTHER = new_id(), new_id()
+
+
+@pytest.fixture
+def database(migrated_url: str) -> Iterator[Database]:
+    made = Database(migrated_url, SystemClock(), record_change, pool_size=1)
+    for org_id in (ACME, OTHER):
+        with made.transaction(org_id) as tx:
+            tx.create(Product(name=org_id, code="air"))
+    yield made
+    made.close()
+
+
+def names(database: Database, org_id: str) -> set[str]:
+    """Read all products that row-level security lets through, with no condition of our own."""
+    with database.reading(org_id) as tx:
+        return set(tx.connection.scalars(select(PRODUCTS.c.name)))
+
+
+def test_row_level_security_shows_only_the_bound_organizations_rows(database: Database) -> None:
+    assert names(database, ACME) == {ACME}
+    assert names(database, OTHER) == {OTHER}
+    assert names(database, EVERY_ORGANIZATION) == {ACME, OTHER}
+    assert names(database, NOBODY) == set()
+
+
+def test_a_row_of_another_organization_cannot_be_written(database: Database) -> None:
+    row = {"org_id": OTHER, **column_values(Product(id=new_id(), name="x", code="x"))}
+    with pytest.raises(ProgrammingError, match="row-level security"), database.transaction(ACME) as tx:
+        tx.execute(insert(PRODUCTS), row)
+    assert names(database, OTHER) == {OTHER}
+
+
+def test_the_binding_follows_the_organization_through_rollbacks_and_snapshots(database: Database) -> None:
+    with pytest.raises(ZeroDivisionError), database.transaction(OTHER):
+        raise ZeroDivisionError
+    assert names(database, ACME) == {ACME}
+    with pytest.raises(ZeroDivisionError), database.transaction(ACME):
+        raise ZeroDivisionError
+    assert names(database, ACME) == {ACME}
+    with database.snapshot(OTHER) as tx:
+        assert set(tx.connection.scalars(select(PRODUCTS.c.name))) == {OTHER}
+    assert names(database, ACME) == {ACME}
+
+
+def create_and_fail(database: Database) -> None:
+    with database.transaction(ACME) as tx:
+        tx.create(Product(name="half", code="half"))
+        raise ZeroDivisionError
+
+
+def test_a_transaction_that_fails_stores_nothing(database: Database) -> None:
+    with pytest.raises(ZeroDivisionError):
+        create_and_fail(database)
+    assert names(database, ACME) == {ACME}
+    with database.reading(ACME) as tx:
+        assert tx.connection.scalar(text("SELECT count(*) FROM events")) == 1
