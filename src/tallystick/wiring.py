@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from tallystick.api.app import make_app
+from tallystick.api.openapi import document
 from tallystick.api.server import free_port, serve, stop_on_signals
 from tallystick.api.services import Services
 from tallystick.events.record import record_change
@@ -19,7 +21,11 @@ from tallystick.platform.database import Database
 from tallystick.platform.home import Home
 from tallystick.platform.migrate import migrate
 from tallystick.platform.postgres import Postgres, open_postgres
+from tallystick.platform.resources import Change, Transaction
 from tallystick.platform.settings import Settings
+from tallystick.platform.signed_urls import SignedUrls
+from tallystick.usage.resolution import Resolution
+from tallystick.usage.service import Ingest
 from tallystick.usage.store.store import UsageStore
 from tallystick.usage.store.writer import GroupedWriter
 
@@ -37,6 +43,7 @@ class Platform:
     home: Home
     postgres: Postgres
     database: Database
+    resolution: Resolution
 
 
 @contextmanager
@@ -52,9 +59,15 @@ def open_platform(
         postgres = stack.enter_context(open_postgres(home, settings.database_url))
         step("Migrating the database")
         migrate(postgres.url)
-        database = Database(postgres.url, clock, record_change)
+        resolution = Resolution()
+
+        def record(tx: Transaction, change: Change) -> None:
+            record_change(tx, change)
+            resolution.note_change(tx, change)
+
+        database = Database(postgres.url, clock, record)
         stack.callback(database.close)
-        yield Platform(settings, clock, home, postgres, database)
+        yield Platform(settings, clock, home, postgres, database, resolution)
 
 
 @contextmanager
@@ -68,10 +81,13 @@ def open_services(platform: Platform, step: Step = lambda _: None) -> Iterator[S
         writer = GroupedWriter(store, platform.clock)
         writer.start()
         stack.callback(writer.close)
+        secret = signing_secret(platform)
         yield Services(
             clock=platform.clock,
             database=platform.database,
-            tokens=Tokens(platform.database, platform.clock, signing_secret(platform)),
+            tokens=Tokens(platform.database, platform.clock, secret),
+            ingest=Ingest(platform.database, writer, platform.clock, platform.resolution),
+            signed_urls=SignedUrls(secret, platform.clock),
         )
 
 
@@ -98,3 +114,8 @@ async def run_server(
     port = free_port(host, platform.settings.port)
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     await serve(make_app(services), host, port, ready=lambda: ready(url), stop=stop)
+
+
+def openapi_document() -> dict[str, Any]:
+    """Give the OpenAPI document of this version's routes."""
+    return document()

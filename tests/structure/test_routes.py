@@ -8,6 +8,7 @@ from tests.structure.shape import routes_without_permission
 PUBLIC = {
     ("POST", "/oauth/token"): "whoever asks here is about to prove who they are",
     ("GET", "/openapi.json"): "the interface is no secret; tools read it before they have a token",
+    ("GET", "/downloads/{orgId}/failedingest/{file}"): "the signature in the link is the permission",
     ("GET", "/health"): "a load balancer asks; it answers nothing but up or not",
 }
 "Routes without a permission, each with its reason."

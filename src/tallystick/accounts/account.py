@@ -6,6 +6,7 @@ from typing import Annotated
 
 import msgspec
 from msgspec import Meta
+from sqlalchemy import Index, func
 
 from tallystick.kernel.problems import Problem
 from tallystick.organizations.currency import known_currency
@@ -20,6 +21,7 @@ from tallystick.platform.resources import (
     Ref,
     Transaction,
     resource,
+    resource_of,
 )
 from tallystick.platform.resources.checks import no_repeats
 
@@ -91,3 +93,7 @@ class Account(Entity, kw_only=True):
             yield Problem(
                 "parentAccountId", "too_many_children", f"a parent has at most {MAX_CHILDREN} children"
             )
+
+
+_table = resource_of(Account).table
+Index("ix_accounts_code_lower", _table.c.org_id, func.lower(_table.c.code))  # ingest looks for codes alike

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from tallystick.kernel.clock import Clock
 from tallystick.organizations.tokens import Tokens
 from tallystick.platform.database import Database
+from tallystick.platform.signed_urls import SignedUrls
+from tallystick.usage.service import Ingest
 
 
 @dataclass(frozen=True)
@@ -14,3 +16,5 @@ class Services:
     clock: Clock
     database: Database
     tokens: Tokens
+    ingest: Ingest
+    signed_urls: SignedUrls

@@ -6,7 +6,15 @@ import tallystick.pricing.pricing  # noqa: F401 - importing a domain declares it
 from tallystick.api.accounts import account_routes
 from tallystick.api.crud import crud_routes
 from tallystick.api.events import event_routes
+from tallystick.api.measurements import measurement_routes
 from tallystick.api.meta import meta_routes
 from tallystick.api.oauth import oauth_routes
 
-ROUTES = (*meta_routes(), *oauth_routes(), *crud_routes(), *account_routes(), *event_routes())
+ROUTES = (
+    *meta_routes(),
+    *oauth_routes(),
+    *crud_routes(),
+    *account_routes(),
+    *event_routes(),
+    *measurement_routes(),
+)

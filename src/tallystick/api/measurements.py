@@ -1,0 +1,104 @@
+"""Usage in: submit measurements, and download those that were rejected."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Final
+
+import msgspec
+
+from tallystick.api.routes import Call, Permission, QueryParameter, Route, organization_path
+from tallystick.kernel.problems import Problem
+from tallystick.platform.resources.wire import InvalidBody
+from tallystick.usage.envelope import SubmitMeasurementsRequest, read_measurements
+from tallystick.usage.failures import load_failures
+
+LARGEST_BATCH_BYTES: Final = 511_999
+"Rule: semantics §1, less than 512,000 bytes."
+LINK_LIFETIME: Final = timedelta(minutes=5)
+"Rule: semantics §6."
+UPLOAD = Permission("measurements:upload", "ingest:measurement")
+RETRIEVE = Permission("measurements:retrieve", "ingest:measurement")
+DOWNLOAD = "/downloads/{orgId}/failedingest/{file}"
+
+
+class SubmitMeasurementsResponse(msgspec.Struct):
+    """The answer to every batch of the right form: what fails its meter's rules is told by an event."""
+
+    result: str
+
+
+class GenerateDownloadUrlResponse(msgspec.Struct):
+    """A link that needs no token and is valid for five minutes."""
+
+    url: str
+
+
+_ACCEPTED = msgspec.json.encode(SubmitMeasurementsResponse("accepted"))
+
+
+def measurement_routes() -> Iterator[Route]:
+    """Make the routes."""
+    yield Route(
+        "POST",
+        organization_path("measurements"),
+        UPLOAD,
+        submit,
+        "submitMeasurements",
+        "Measurements",
+        "Submit measurements",
+        request=SubmitMeasurementsRequest,
+        answer=SubmitMeasurementsResponse,
+        body_limit=LARGEST_BATCH_BYTES,
+        reads_raw=True,
+    )
+    yield Route(
+        "GET",
+        organization_path("measurements/failedIngest/getDownloadUrl"),
+        RETRIEVE,
+        link_failures,
+        "getFailedIngestDownloadUrl",
+        "Measurements",
+        "Get a link to rejected measurements",
+        answer=GenerateDownloadUrlResponse,
+        query=(QueryParameter("file"),),
+    )
+    yield Route(
+        "GET",
+        DOWNLOAD,
+        None,
+        download_failures,
+        "downloadFailedIngest",
+        "Measurements",
+        "Download rejected measurements by a signed link",
+        query=(QueryParameter("expires"), QueryParameter("signature")),
+    )
+
+
+def submit(call: Call) -> bytes:
+    """Take a batch in. Answered when everything of it is durable."""
+    call.services.ingest(call.org_id, call.principal.id, read_measurements(call.raw))
+    return _ACCEPTED
+
+
+def link_failures(call: Call) -> GenerateDownloadUrlResponse:
+    """Sign a link to one file of rejected measurements. Raises InvalidBody, ResourceNotFound."""
+    file = call.one("file")
+    if file is None:
+        raise InvalidBody([Problem("file", "required", "is required: the event about the failure names it")])
+    with call.services.database.reading(call.org_id) as tx:
+        load_failures(tx, file)
+    path = DOWNLOAD.format(orgId=call.org_id, file=file)
+    scheme = call.headers.get("x-forwarded-proto", "http")
+    host = call.headers.get("host", "localhost")
+    return GenerateDownloadUrlResponse(
+        f"{scheme}://{host}{call.services.signed_urls.sign(path, LINK_LIFETIME)}"
+    )
+
+
+def download_failures(call: Call) -> bytes:
+    """Give a file of rejected measurements to whoever has a signed link. Raises BadSignature, LinkExpired."""
+    org_id, file = call.path["orgId"], call.path["file"]
+    path = DOWNLOAD.format(orgId=org_id, file=file)
+    call.services.signed_urls.check(path, call.one("expires"), call.one("signature"))
+    with call.services.database.reading(org_id) as tx:
+        return load_failures(tx, file)

@@ -1,0 +1,124 @@
+"""Codes to what they mean now: accounts and meters of each organization, remembered for a moment."""
+
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from sqlalchemy import select
+
+from tallystick.accounts.account import Account
+from tallystick.catalogue.meter import Meter
+from tallystick.platform.database import Database
+from tallystick.platform.resources import Change, Transaction, resource_of
+from tallystick.usage.meters import MeterReader, meter_reader
+
+FRESH_FOR_S = 2.0
+"How long a code may keep its old meaning after another process changed it."
+_MOST_ACCOUNTS, _MOST_METERS = 100_000, 2_000
+_MOST_TRANSACTIONS = 64
+
+V = TypeVar("V")
+_Key = tuple[str, str]
+
+
+class _Entry(msgspec.Struct, Generic[V], frozen=True):
+    """What a code meant when it was asked for; loaded_at: seconds of the monotonic clock."""
+
+    value: V
+    loaded_at: float
+
+
+class CodeCache(Generic[V]):
+    """What the codes of one kind of thing mean, per organization. Thread-safe and bounded.
+
+    A change made in this process is heard before it commits. From then on its codes are read from the
+    database every time, until its transaction is over: nobody can keep what was read just before.
+    """
+
+    def __init__(self, load: Callable[[Transaction, Collection[str]], Mapping[str, V]], most: int) -> None:
+        self._load = load
+        self._most = most
+        self._lock = threading.Lock()
+        self._entries: dict[_Key, _Entry[V]] = {}
+        self._changing: dict[Any, set[_Key]] = {}
+        self._changes = 0
+
+    def find(self, database: Database, org_id: str, codes: Collection[str]) -> dict[str, V]:
+        """Give the meaning of the codes that have one; those not remembered are read in one query."""
+        with self._lock:
+            self._settle()
+            changes = self._changes
+            now = time.monotonic()
+            found = {code: entry.value for code in codes if (entry := self._fresh((org_id, code), now))}
+        missing = [code for code in codes if code not in found]
+        if missing:
+            with database.reading(org_id) as tx:
+                loaded = self._load(tx, missing)
+            with self._lock:
+                self._settle()
+                if self._changes == changes:
+                    self._remember(org_id, loaded, now)
+            found.update(loaded)
+        return found
+
+    def note(self, tx: Transaction, codes: Collection[str]) -> None:
+        """Hear of codes that a transaction is changing."""
+        with self._lock:
+            transaction = tx.connection.get_transaction()
+            if len(self._changing) >= _MOST_TRANSACTIONS:
+                self._settle()
+            self._changing.setdefault(transaction, set()).update((tx.org_id, code) for code in codes)
+            self._changes += 1
+            for code in codes:
+                self._entries.pop((tx.org_id, code), None)
+
+    def _fresh(self, key: _Key, now: float) -> _Entry[V] | None:
+        entry = self._entries.get(key)
+        return entry if entry is not None and now - entry.loaded_at < FRESH_FOR_S else None
+
+    def _settle(self) -> None:
+        """Forget transactions that are over; what was read while they ran is no longer kept."""
+        for transaction in [t for t in self._changing if t is None or not t.is_active]:
+            del self._changing[transaction]
+            self._changes += 1
+
+    def _remember(self, org_id: str, loaded: Mapping[str, V], now: float) -> None:
+        changing = set[_Key]().union(*self._changing.values())
+        for code, value in loaded.items():
+            key = (org_id, code)
+            if key not in changing:
+                self._entries.pop(key, None)
+                self._entries[key] = _Entry(value, now)
+        for key in list(self._entries)[: max(0, len(self._entries) - self._most)]:
+            del self._entries[key]
+
+
+class Resolution:
+    """The two kinds of codes in a measurement."""
+
+    def __init__(self) -> None:
+        self.accounts = CodeCache(account_ids, _MOST_ACCOUNTS)
+        self.meters = CodeCache(meter_readers, _MOST_METERS)
+
+    def note_change(self, tx: Transaction, change: Change) -> None:
+        """Hear of every change, in its transaction: a `Recorder` beside the one that appends events."""
+        caches: dict[type, CodeCache[Any]] = {Account: self.accounts, Meter: self.meters}
+        cache = caches.get(change.resource.cls)
+        if cache is not None:
+            states = [state for state in (change.old, change.new) if state is not None]
+            cache.note(tx, {state.code for state in states})  # type: ignore[attr-defined]
+
+
+def account_ids(tx: Transaction, codes: Collection[str]) -> dict[str, str]:
+    """Look up account ids by code."""
+    table = resource_of(Account).table
+    statement = select(table.c.code, table.c.id).where(table.c.org_id == tx.org_id)
+    rows = tx.execute(statement.where(table.c.code.in_(list(codes)))).all()
+    return {row.code: row.id for row in rows}
+
+
+def meter_readers(tx: Transaction, codes: Collection[str]) -> dict[str, MeterReader]:
+    """Look up meters by code."""
+    return {meter.code: meter_reader(meter) for meter in tx.find(Meter, code=list(codes))}

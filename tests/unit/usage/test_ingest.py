@@ -1,0 +1,234 @@
+"""The one verb, on real engines: what is good is stored once, the rest is kept with its reason."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tallystick.accounts.account import Account
+from tallystick.catalogue.meter import DataField, FieldCategory, Meter
+from tallystick.platform.resources.transaction import ResourceNotFound
+from tallystick.usage.envelope import Measurement
+from tallystick.usage.failures import EVENT, load_failures
+from tallystick.usage.meters import meter_reader
+from tallystick.usage.rules import MOST_AHEAD, FailureType
+from tallystick.usage.service import Derived, Ingest
+from tests.unit.usage.conftest import NOW, Desk, StandingClock, flight
+
+
+def accounts(desk: Desk) -> dict[str, Account]:
+    with desk.database.reading(desk.org_id) as tx:
+        return {account.code: account for account in tx.find(Account)}
+
+
+def failed(desk: Desk, file: str | None) -> list[dict[str, Any]]:
+    assert file is not None
+    with desk.database.reading(desk.org_id) as tx:
+        return list(json.loads(load_failures(tx, file), parse_float=Decimal))
+
+
+def test_good_measurements_are_stored_under_the_ids_of_account_and_meter(desk: Desk) -> None:
+    meter = desk.meter()
+    measure = {"distance": Decimal("812.125"), "delay": 0}
+    outcome = desk(flight("a", measure=measure), flight("b", account="DFW"))
+    assert (outcome.stored, outcome.rejected, outcome.file) == (2, 0, None)
+    ids = {code: account.id for code, account in accounts(desk).items()}
+    rows = {row["uid"]: row for row in desk.stored(meter)}
+    slots = meter.slots
+    assert rows["a"][slots["distance"]] == Decimal("812.125")
+    assert rows["a"][slots["destination"]] == "DFW"
+    assert [str(rows[uid]["account_id"]) for uid in "ab"] == [ids["ORD"], ids["DFW"]]
+    assert desk.events(EVENT) == []
+
+
+def test_an_unknown_account_is_made_for_its_usage(desk: Desk) -> None:
+    desk.meter()
+    desk(flight(account="TempAcct"), flight(account="TempAcct"))
+    made = accounts(desk)["TempAcct"]
+    assert made.name == "TempAcct-autocreated"
+    assert made.email_address.endswith("-autocreated@example.com")
+    assert made.created_by == desk.actor
+    assert [e["newDto"]["code"] for e in desk.events("configuration.account.created")] == ["TempAcct"]
+
+
+def test_no_account_is_made_for_what_is_rejected(desk: Desk) -> None:
+    desk.meter()
+    desk(flight(account="nobody", measure={}), flight(account="nobody", meter="nothing"))
+    assert accounts(desk) == {}
+
+
+def test_a_code_like_an_existing_one_makes_no_account(desk: Desk) -> None:
+    meter = desk.meter()
+    desk(flight("a", account="Acme"))
+    outcome = desk(flight("b", account="ACME"), flight("c", account="Zeta"), flight("d", account="zeta"))
+    assert outcome.failures == {FailureType.INVALID_ACCOUNT_CODE: 2}
+    assert [f["measurement"]["account"] for f in failed(desk, outcome.file)] == ["ACME", "zeta"]
+    assert {row["uid"] for row in desk.stored(meter)} == {"a", "c"}
+    assert set(accounts(desk)) == {"Acme", "Zeta"}
+
+
+def test_an_account_that_many_ask_for_at_once_is_made_once(desk: Desk) -> None:
+    meter = desk.meter()
+    with ThreadPoolExecutor(8) as threads:
+        outcomes = list(threads.map(lambda i: desk(flight(f"u{i}", account=f"new{i % 2}")), range(16)))
+    assert [outcome.stored for outcome in outcomes] == [1] * 16
+    assert set(accounts(desk)) == {"new0", "new1"}
+    assert len({str(row["account_id"]) for row in desk.stored(meter)}) == 2
+
+
+def test_a_missing_uid_is_made_up(desk: Desk) -> None:
+    meter = desk.meter()
+    assert desk(flight(), flight(), flight("")).stored == 3
+    assert len({row["uid"] for row in desk.stored(meter)} - {""}) == 3
+
+
+def test_a_uid_is_stored_once_within_and_across_batches(desk: Desk) -> None:
+    meter = desk.meter()
+    first = desk(flight("a"), flight("a", account="DFW"), flight("b"))
+    again = desk(flight("b"), flight("c"))
+    assert (first.stored, first.failures) == (2, {FailureType.DUPLICATE_UID: 1})
+    assert (again.stored, again.failures) == (1, {FailureType.DUPLICATE_UID: 1})
+    assert sorted(row["uid"] for row in desk.stored(meter)) == ["a", "b", "c"]
+    assert failed(desk, first.file)[0]["measurement"]["account"] == "DFW"
+
+
+def test_rejected_measurements_are_kept_as_they_were_sent_and_told_of(desk: Desk) -> None:
+    desk.meter()
+    sent = flight("x", measure={"distance": Decimal("1.50")}, ts=datetime(2025, 5, 1))  # noqa: DTZ001 - sent without
+    outcome = desk(sent, flight("y"), flight("z", meter="nothing"))
+    assert outcome.failures == {FailureType.MISSING_FIELD: 1, FailureType.UNDEFINED_METER: 1}
+    kept = {f["type"]: f for f in failed(desk, outcome.file)}
+    assert kept["MissingField"]["message"] == "the meter flights also needs delay"
+    assert kept["MissingField"]["measurement"] == {
+        "uid": "x",
+        "meter": "flights",
+        "account": "ORD",
+        "ts": "2025-05-01T00:00:00",
+        "where": {"destination": "DFW"},
+        "metadata": {"tail": "N123"},
+        "measure": {"distance": Decimal("1.50")},
+    }
+    [event] = desk.events(EVENT)
+    assert (event["stored"], event["failed"]) == (1, 2)
+    assert event["countsByType"] == {"MissingField": 1, "UndefinedMeter": 1}
+    operation = f"/organizations/{desk.org_id}/measurements/failedIngest/getDownloadUrl"
+    assert event["getDownloadUrl"] == f"{operation}?file={outcome.file}"
+
+
+def test_rejected_measurements_of_another_organization_are_not_found(desk: Desk) -> None:
+    outcome = desk(flight())
+    with desk.database.reading(str(uuid4())) as tx, pytest.raises(ResourceNotFound):
+        load_failures(tx, outcome.file or "")
+    with desk.database.reading(desk.org_id) as tx, pytest.raises(ResourceNotFound):
+        load_failures(tx, "no id")
+
+
+def test_meters_of_one_batch_are_told_apart(desk: Desk) -> None:
+    one = desk.meter()
+    field = DataField(category=FieldCategory.WHO, code="user", name="User")
+    two = desk.meter("logins", [field])
+    login = Measurement(meter="logins", account="ORD", ts=NOW, who={"user": "ann"})
+    assert desk(flight(), login, flight(), login).stored == 4
+    assert [len(desk.stored(meter)) for meter in (one, two)] == [2, 2]
+    assert desk.stored(two)[0][two.slots["user"]] == "ann"
+
+
+def test_a_changed_meter_is_used_at_once(desk: Desk) -> None:
+    meter = desk.meter()
+    assert desk(flight("a")).rejected == 0
+    more = [*meter.data_fields, DataField(category=FieldCategory.WHAT, code="class", name="Class")]
+    with desk.database.transaction(desk.org_id) as tx:
+        now = tx.update(meter, msgspec.structs.replace(meter, data_fields=more))
+    assert desk(flight("b")).failures == {FailureType.MISSING_FIELD: 1}
+    assert desk(flight("c", what={"class": "Y"})).stored == 1
+    assert {r["uid"]: r[now.slots["class"]] for r in desk.stored(now)} == {"a": None, "c": "Y"}
+
+
+def test_a_code_that_changes_hands_takes_no_usage_along(desk: Desk) -> None:
+    meter = desk.meter()
+    desk(flight("old"))
+    before = accounts(desk)["ORD"]
+    with desk.database.transaction(desk.org_id) as tx:
+        tx.delete(Account, before.id)
+    desk(flight("new"))
+    after = accounts(desk)["ORD"]
+    assert {r["uid"]: str(r["account_id"]) for r in desk.stored(meter)} == {"old": before.id, "new": after.id}
+    assert before.id != after.id
+
+
+def test_a_failed_calculation_leaves_its_field_empty(desk: Desk) -> None:
+    fields = [DataField(category=FieldCategory.MEASURE, code="gb", name="GB", unit="GB")]
+    meter = desk.meter("storage", fields)
+    derived = DataField(category=FieldCategory.MEASURE, code="cost_of", name="Cost", unit="USD")
+    with desk.database.transaction(desk.org_id) as tx:  # a meter of a version that can calculate
+        declared = msgspec.structs.replace(meter, data_fields=[*fields, derived])
+        slots = tx.update(meter, declared).slots
+    calculating = msgspec.structs.replace(declared, data_fields=fields, derived_fields=[derived], slots=slots)
+
+    class Known:
+        accounts = desk.resolution.accounts
+
+        class meters:  # noqa: N801 - stands where the cache does
+            @staticmethod
+            def find(*_: Any) -> dict[str, Any]:
+                return {"storage": meter_reader(calculating)}
+
+    def derive(_: Any, row: Measurement) -> Derived:
+        gb = (row.measure or {})["gb"]
+        return Derived({"cost_of": Decimal(2) * gb}) if gb else Derived({}, ["division by zero"])
+
+    ingest = Ingest(desk.database, desk.ingest._writer, StandingClock(), Known(), derive)  # type: ignore[arg-type] # noqa: SLF001 - the same writer
+    rows = [Measurement(uid=f"{n}", meter="storage", account="a", ts=NOW, measure={"gb": n}) for n in (0, 3)]
+    outcome = ingest(desk.org_id, desk.actor, rows)
+    assert (outcome.stored, outcome.rejected) == (2, 0)
+    assert outcome.failures == {FailureType.CALCULATION_ERROR: 1}
+    assert {r["uid"]: r[slots["cost_of"]] for r in desk.stored(meter)} == {"0": None, "3": 6}
+
+
+BROKEN: dict[str, dict[str, Any]] = {
+    "good": {},
+    "meter": {"meter": "nothing"},
+    "missing": {"where": {}},
+    "category": {"measure": {"distance": 1}, "cost": {"delay": 1}},
+    "twice": {"what": {"destination": "x"}},
+    "long": {"metadata": {"tail": "x" * 257}},
+    "future": {"ts": NOW + MOST_AHEAD + timedelta(microseconds=1)},
+    "extra": {"what": {"extra": "is ignored"}},
+    "edge": {"ts": NOW + MOST_AHEAD},
+}
+GOOD = {"good", "extra", "edge"}
+
+
+SENT = st.tuples(st.sampled_from(sorted(BROKEN)), st.sampled_from(["a", "b", "c", None]))
+
+
+@settings(max_examples=25, deadline=None)
+@given(batch=st.lists(SENT, min_size=1))
+def test_nothing_good_is_lost_and_nothing_bad_is_stored(
+    desks: Desk, batch: list[tuple[str, str | None]]
+) -> None:
+    desk = Desk(str(uuid4()), desks.actor, desks.database, desks.resolution, desks.store, desks.ingest)
+    meter = desk.meter()
+    outcome = desk(*(flight(uid, **BROKEN[kind]) for kind, uid in batch))
+    good = [uid for kind, uid in batch if kind in GOOD]
+    expected = len({uid for uid in good if uid}) + good.count(None)
+    rows = desk.stored(meter)
+    assert len(rows) == outcome.stored == expected
+    assert {row["uid"] for row in rows} >= {uid for uid in good if uid}
+    assert outcome.rejected == len(batch) - expected
+    assert (len(failed(desk, outcome.file)) if outcome.rejected else 0) == outcome.rejected
+
+
+def test_a_meter_of_another_organization_is_undefined(desk: Desk, desks: Desk) -> None:
+    other = Desk(str(uuid4()), desk.actor, desks.database, desks.resolution, desks.store, desks.ingest)
+    meter: Meter = other.meter()
+    assert other(flight()).stored == 1
+    assert desk(flight()).failures == {FailureType.UNDEFINED_METER: 1}
+    assert len(desk.stored(meter)) == 0
