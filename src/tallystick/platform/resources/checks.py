@@ -17,7 +17,7 @@ def exactly_one(entity: msgspec.Struct, *names: str) -> Iterator[Problem]:
     given = [n for n in names if getattr(entity, n) is not None]
     if len(given) != 1:
         choices = " or ".join(wire[n] for n in names)
-        yield Problem(wire[(given or names)[-1]], "exactly_one", f"give exactly one of {choices}")
+        yield Problem(wire[given[-1] if given else names[0]], "exactly_one", f"give exactly one of {choices}")
 
 
 def in_order(start: D | None, end: D | None, field: str = "endDate") -> Iterator[Problem]:
