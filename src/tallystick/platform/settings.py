@@ -15,6 +15,10 @@ from tallystick.kernel.problems import Problem
 PREFIX = "TALLYSTICK_"
 TEST_PREFIX = "TALLYSTICK_TEST_"
 "The test suite's own variables: never read here, never refused."
+CLIENT_VARIABLES = frozenset(
+    f"{PREFIX}{name}" for name in ("URL", "ACCESS_KEY", "API_SECRET", "ORG", "PROFILE", "ADMIN_PASSWORD")
+)
+"Which server the commands talk to and as whom: of no meaning to a server, so never refused."
 MASK = "********"
 _MIN_SECRET_LENGTH = 32
 
@@ -180,7 +184,9 @@ def _default(field: str) -> Any:
 def _unknown(environment: Mapping[str, str]) -> Iterator[Problem]:
     known = [variable(field) for field, _, _ in _fields()]
     for name in sorted(environment):
-        if name.startswith(PREFIX) and not name.startswith(TEST_PREFIX) and name not in known:
+        if name in CLIENT_VARIABLES or name.startswith(TEST_PREFIX):
+            continue
+        if name.startswith(PREFIX) and name not in known:
             nearest = difflib.get_close_matches(name, known, n=1, cutoff=0)[0]
             yield Problem(name, "unknown_setting", f"is not a setting; did you mean {nearest}?")
 

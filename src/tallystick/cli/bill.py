@@ -1,0 +1,217 @@
+"""`tallystick bill …`: run, show and explain bills."""
+
+import calendar
+import re
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Literal
+
+from cyclopts import Parameter
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+from rich.text import Text
+
+from tallystick.cli.billing import (
+    UUID,
+    Bill,
+    bill_view,
+    bills_of_job,
+    bills_table,
+    explanation_of,
+    find_bill,
+    find_line,
+    run_job,
+    total_of,
+)
+from tallystick.cli.client import Client
+from tallystick.cli.errors import CommandError
+from tallystick.cli.explanation import explanation_view
+from tallystick.cli.output import money, on_error, on_output, print_json
+from tallystick.cli.profile import NOWHERE, Connection, resolve
+
+MONTH = re.compile(r"(\d{4})-(\d{2})")
+Frequency = Literal["daily", "weekly", "monthly", "annually"]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Scope:
+    """Which bills to make; nothing given makes those of the latest closed period, for everybody.
+
+    Parameters
+    ----------
+    month
+        The monthly bills of this month: 2026-01.
+    frequency
+        Only plans that bill this often.
+    last_date
+        The period whose last day this is: 2026-01-31.
+    account
+        Only these accounts, by code or id; may be given several times.
+    """
+
+    month: str | None = None
+    frequency: Frequency | None = None
+    last_date: date | None = None
+    account: tuple[str, ...] = ()
+
+
+EVERYBODY = Scope()
+
+
+def run(
+    *,
+    scope: Scope = EVERYBODY,
+    top: int = 20,
+    json: bool = False,
+    connection: Connection = NOWHERE,
+) -> int:
+    """Run bills: create a job, follow it, and list what it made, the largest first.
+
+    Running a period again brings its bills up to date; no bill is made twice, a locked one stays as it is.
+
+    **Example:** `tallystick bill run --month 2026-01 --account acme`
+
+    Parameters
+    ----------
+    top
+        How many bills to list; 0 lists all.
+    json
+        Print one JSON document with the job and all its bills.
+    """
+    with Client(resolve(connection)) as client:
+        request = job_request(client, scope)
+        with JobBar() as bar:
+            job = run_job(client, request, bar.advance)
+        bills = bills_of_job(client, job["id"])
+    if json:
+        print_json({"job": job, "bills": bills})
+    else:
+        _list(job, bills, top)
+    return 0 if job["status"] == "COMPLETE" else 1
+
+
+def show(bill: str, *, json: bool = False, connection: Connection = NOWHERE) -> None:
+    """Show a bill and its lines.
+
+    Parameters
+    ----------
+    bill
+        The bill's id, or an account's code for its latest bill.
+    json
+        Print one JSON document.
+    """
+    with Client(resolve(connection)) as client:
+        found = find_bill(client, bill)
+    if json:
+        print_json(found)
+        return
+    on_output().print(bill_view(found))
+
+
+def explain(
+    bill: str, line: str | None = None, *, json: bool = False, connection: Connection = NOWHERE
+) -> None:
+    """Explain where the amounts of a bill come from: the usage query, the bands, the days, the rounding.
+
+    Parameters
+    ----------
+    bill
+        The bill's id, or an account's code for its latest bill.
+    line
+        One line, by its number on the bill or its id; all of them otherwise.
+    json
+        Print one JSON document.
+    """
+    with Client(resolve(connection)) as client:
+        found = find_bill(client, bill)
+        lines = [find_line(found, line)] if line else found["lineItems"]
+        told = [(each, explanation_of(client, found, each)) for each in lines]
+    if json:
+        print_json([explanation for _, explanation in told])
+        return
+    console = on_output()
+    for each, explanation in told:
+        console.print(explanation_view(each, explanation))
+        console.print()
+
+
+def job_request(client: Client, scope: Scope) -> dict[str, Any]:
+    """Write the order for a job. Raises CommandError."""
+    frequency, last = scope.frequency, scope.last_date
+    if scope.month:
+        if frequency not in (None, "monthly") or last:
+            raise CommandError("--month says both frequency and period; leave the other options out.")
+        frequency, last = "monthly", last_day(scope.month)
+    request: dict[str, Any] = {}
+    if frequency:
+        request["billingFrequency"] = frequency.upper()
+    if last:
+        request["lastDateInBillingPeriod"] = last.isoformat()
+    if scope.account:
+        request["accountIds"] = [_account_id(client, name) for name in scope.account]
+    return request
+
+
+def last_day(month: str) -> date:
+    """Give the last day of a month written as 2026-01. Raises CommandError."""
+    match = MONTH.fullmatch(month)
+    try:
+        year, number = (int(match[1]), int(match[2])) if match else (0, 0)
+        return date(year, number, calendar.monthrange(year, number)[1])
+    except ValueError as error:
+        raise CommandError(f"--month {month}: write it as 2026-01.") from error
+
+
+def _account_id(client: Client, name: str) -> str:
+    if UUID.fullmatch(name):
+        return name
+    found = client.get("accounts", codes=name)["data"]
+    if not found:
+        raise CommandError(f"There is no account with the code {name}.")
+    return str(found[0]["id"])
+
+
+class JobBar:
+    """A progress bar of a job on standard error; where that is no terminal, nothing moves."""
+
+    def __init__(self, label: str = "Billing") -> None:
+        console = on_error()
+        self._bar = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            console=console,
+            disable=not console.is_terminal,
+            transient=True,
+        )
+        self._task = self._bar.add_task(label, total=None)
+
+    def __enter__(self) -> "JobBar":
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def advance(self, done: int, total: int) -> None:
+        """Show how many are done."""
+        self._bar.update(self._task, completed=done, total=total or None)
+
+
+def _list(job: Any, bills: list[Bill], top: int) -> None:
+    console = on_output()
+    shown = bills[:top] if top > 0 else bills
+    if not bills:
+        console.print("No bills: nobody was on a plan that bills in this period.")
+        return
+    console.print(bills_table(shown))
+    sums: dict[str, Any] = {}
+    for bill in bills:
+        sums[bill["currency"]] = sums.get(bill["currency"], 0) + total_of(bill)
+    more = f", {len(bills) - len(shown):,} more not shown (--top 0)" if len(shown) < len(bills) else ""
+    console.print()
+    for currency, amount in sorted(sums.items()):
+        console.print(Text(f"{money(amount, currency)} in {len(bills):,} bills{more}", style="bold"))
+    if job["status"] != "COMPLETE":
+        console.print(f"The job {job['id']} was {job['status'].lower()}.", style="yellow")

@@ -1,0 +1,119 @@
+"""The entry point: which commands there are, and how each of them fails."""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, NoReturn
+
+from cyclopts import App, Group, Parameter
+
+from tallystick import __version__
+from tallystick.cli.errors import CommandError
+from tallystick.cli.output import on_error, print_error
+from tallystick.kernel.errors import TallystickError
+
+HELP = "Usage-based pricing you can host yourself: raw usage in, bills that explain themselves out."
+EXAMPLES = """\
+**Examples**
+
+    tallystick demo                       a month of real usage, billed
+    tallystick admin bootstrap "Acme" you@acme.example --save
+    tallystick serve                      start; Ctrl-C stops
+    tallystick ingest usage.csv           send usage; resumable
+    tallystick bill run --month 2026-01   bill January 2026
+    tallystick bill explain BILL          where each amount comes from
+
+Every command has its own `--help`. Settings are environment variables: `tallystick config` lists them.
+"""
+FAILED, USAGE, INTERRUPTED = 1, 2, 130
+
+server_group = Group("Server", sort_key=1)
+client_group = Group("Talking to a running server", sort_key=2)
+everywhere = Group("Everywhere", sort_key=90)
+COMMANDS = {
+    "demo": (server_group, "Bill a month of real usage in a throw-away home, and check every total."),
+    "serve": (server_group, "Start the server: API, jobs and both engines in one process."),
+    "worker": (server_group, "Run jobs only, beside servers on the same external engines."),
+    "config": (server_group, "Show the effective settings, secrets masked."),
+    "openapi": (server_group, "Print the OpenAPI document of this version."),
+    "ingest": (client_group, "Send a file of usage: CSV, JSON lines or Parquet."),
+    "verify": (client_group, "Compute a bill again from stored usage and compare."),
+}
+
+
+def make_app(*, listing: bool = False) -> App:
+    """Make the command tree. Commands are named by path, so only the one that runs is imported.
+
+    listing: say in a sentence what each is; otherwise its own docstring is its help.
+    """
+    app = App(
+        name="tallystick",
+        help=HELP,
+        help_epilogue=EXAMPLES,
+        help_format="markdown",
+        version=__version__,
+        error_console=on_error(),
+        result_action="return_value",
+        default_parameter=Parameter(negative=(), show_default=False),
+        suppress_keyboard_interrupt=False,
+    )
+    for name, (group, summary) in COMMANDS.items():
+        told = {"help": summary} if listing else {"help_epilogue": ""}
+        app.command(f"tallystick.cli.{name}:{name}", name=name, group=group, **told)
+    admin = App(name="admin", help="Set up and maintain a home.", help_epilogue="", group=server_group)
+    admin.command("tallystick.cli.admin:bootstrap", name="bootstrap")
+    admin.command("tallystick.cli.admin:migrate", name="migrate")
+    app.command(admin)
+    bill = App(name="bill", help="Run, show and explain bills.", help_epilogue="", group=client_group)
+    bill.command("tallystick.cli.bill:run", name="run")
+    bill.command("tallystick.cli.bill:show", name="show")
+    bill.command("tallystick.cli.bill:explain", name="explain")
+    app.command(bill)
+    app.meta.default(_launcher(app))
+    return app
+
+
+def _launcher(app: App) -> Callable[..., Any]:
+    def launch(
+        *tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
+        debug: Annotated[bool, Parameter(group=everywhere)] = False,
+        no_color: Annotated[bool, Parameter(group=everywhere)] = False,
+    ) -> Any:
+        """Run a command.
+
+        Parameters
+        ----------
+        debug
+            Show the whole traceback of an error.
+        no_color
+            Print without colours, as NO_COLOR=1 does.
+        """
+        if no_color:
+            os.environ["NO_COLOR"] = "1"
+        try:
+            return app(tokens)
+        except (TallystickError, CommandError) as error:
+            if debug:
+                raise
+            print_error(error)
+            sys.exit(FAILED)
+
+    return launch
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit: 0 done, 1 refused or failed, 2 wrongly used, 130 interrupted."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        result = make_app(listing=not any(word in COMMANDS for word in given)).meta(given)
+    except KeyboardInterrupt:
+        on_error().print("interrupted", style="yellow")
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:  # `tallystick … | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    sys.exit(result if isinstance(result, int) else 0)
+
+
+if __name__ == "__main__":
+    main()

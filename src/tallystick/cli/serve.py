@@ -1,0 +1,73 @@
+"""`tallystick serve`: the whole server in one process."""
+
+import asyncio
+import os
+from pathlib import Path
+
+from rich.text import Text
+
+from tallystick.cli.output import print_json
+from tallystick.cli.server import Steps, finish_undisturbed, settings_with, terminated_like_interrupted
+
+
+def serve(
+    *,
+    home: Path | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    json: bool = False,
+) -> int:
+    """Start the server: API, jobs and both engines in one process.
+
+    Settings are environment variables, see `tallystick config`; the options win over them.
+    Ctrl-C or SIGTERM answers the requests under way, then stops jobs, usage store and database.
+
+    Parameters
+    ----------
+    home
+        The folder of everything this server keeps.
+    host
+        The address to listen on; 0.0.0.0 is every one.
+    port
+        The port to listen on; 0 takes any free one.
+    json
+        Print one JSON document, `{"url", "home", "pid"}`, when it is ready.
+    """
+    from tallystick.platform.log import configure_logging  # noqa: PLC0415 - slow to import, and a help page is quick
+    from tallystick.wiring import open_platform, open_services, run_server, stop_on_signals  # noqa: PLC0415 - the same
+
+    settings = settings_with(home, host, port)
+    configure_logging(settings.log_level, settings.log_format)
+    steps = Steps()
+
+    def ready(url: str) -> None:
+        steps.end()
+        if json:
+            print_json({"url": url, "home": str(settings.home), "pid": os.getpid()})
+        facts = [("Address", url), ("Home", str(settings.home)), ("Stop", "Ctrl-C")]
+        steps.console.print(f"\n[bold]Tallystick is ready[/] [dim]after {steps.elapsed_s:.1f} s[/]")
+        for name, value in facts:
+            steps.console.print(Text.assemble((f"  {name:9}", "dim"), value), soft_wrap=True)
+        steps.console.print()
+
+    async def run() -> None:
+        stop = stop_on_signals()
+        await run_server(platform, services, ready=ready, stop=stop)
+        steps("Answering what was under way")
+
+    try:
+        with (
+            terminated_like_interrupted(),
+            open_platform(settings, step=steps) as platform,
+            open_services(platform, step=steps) as services,
+        ):
+            steps("Starting to listen")
+            asyncio.run(run())
+            finish_undisturbed()
+            steps("Stopping the usage store and the database")
+    except KeyboardInterrupt:  # before it was ready
+        steps.console.print("Stopped before it was ready.")
+        return 0
+    steps.end()
+    steps.console.print("Stopped.")
+    return 0

@@ -1,0 +1,67 @@
+"""What the commands that run a server's parts share: settings with overrides, steps with timings, signals."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from rich.console import Console
+
+from tallystick.cli.output import on_error
+from tallystick.platform.settings import Settings
+
+
+def settings_with(home: Path | None = None, host: str | None = None, port: int | None = None) -> Settings:
+    """Read the settings; options of the command line win over the environment. Raises BadSettings."""
+    given = {"TALLYSTICK_HOME": home, "TALLYSTICK_HOST": host, "TALLYSTICK_PORT": port}
+    options = {name: str(value) for name, value in given.items() if value is not None}
+    return Settings.from_environment({**os.environ, **options})
+
+
+class Steps:
+    """Tells on standard error what is going on: each step with the time it took."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or on_error()
+        self._begun = self._last = time.monotonic()
+        self._now = ""
+
+    def __call__(self, what: str) -> None:
+        """End the step before, and begin this one."""
+        self.end()
+        self._now, self._last = what, time.monotonic()
+
+    def end(self) -> None:
+        """Print the step that is under way as done."""
+        if self._now:
+            seconds = time.monotonic() - self._last
+            self.console.print(f"  [dim]{seconds:5.2f} s[/]  {self._now}")
+            self._now = ""
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the first step."""
+        return time.monotonic() - self._begun
+
+
+@contextmanager
+def terminated_like_interrupted() -> Iterator[None]:
+    """Take SIGTERM as Ctrl-C while things are opened and closed, so that the engines are stopped in order."""
+
+    def interrupt(_sign: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def finish_undisturbed() -> None:
+    """Take no more signals: a second Ctrl-C would cut the stopping of the engines short."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
