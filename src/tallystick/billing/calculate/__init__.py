@@ -1,0 +1,43 @@
+"""Calculate one bill from its inputs: pure, so that preview, run, recalculation and verification agree."""
+
+from collections.abc import Callable
+
+from tallystick.billing.calculate.convert import convert_lines
+from tallystick.billing.calculate.draft import Draft, DraftLine
+from tallystick.billing.calculate.global_credits import cap_to_total
+from tallystick.billing.calculate.inputs import BillInputs
+from tallystick.billing.calculate.plan_minimums import add_plan_minimums
+from tallystick.billing.calculate.pricing_minimums import add_pricing_minimums
+from tallystick.billing.calculate.product_credits import grant_product_credits
+from tallystick.billing.calculate.standing_charges import add_standing_charges
+from tallystick.billing.calculate.usage import rate_usage
+from tallystick.kernel.errors import invariant
+
+__all__ = ["STEPS", "BillInputs", "Draft", "DraftLine", "calculate_bill"]
+
+Step = Callable[[Draft], Draft]
+
+STEPS: tuple[Step, ...] = (
+    rate_usage,  # first: everything else looks at what usage costs
+    grant_product_credits,  # before minimums, which count usage less credits
+    add_pricing_minimums,  # before the plan's, which counts their top-ups
+    add_plan_minimums,
+    add_standing_charges,  # after minimums, toward which they do not count
+    convert_lines,  # once, when all that is priced stands: each line is rounded for itself
+    cap_to_total,  # after rounding, so that a credit can be compared with the bill to the cent
+)
+"The order of semantics §33."
+
+
+def calculate_bill(inputs: BillInputs) -> Draft:
+    """Calculate all lines of a bill, in their order, converted and rounded.
+
+    Raises an Invalid where it cannot be billed as it is: NoConversionRate, UnknownCurrency,
+    RoundingNecessary.
+    """
+    draft = Draft(inputs)
+    for step in STEPS:
+        draft = step(draft)
+    keys = {line.key for line in draft.lines}
+    invariant(len(keys) == len(draft.lines), "two lines of a bill have the same key")
+    return draft

@@ -1,0 +1,100 @@
+"""The bill while it is being calculated: its inputs, and the lines so far."""
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+
+import msgspec
+
+from tallystick.billing.calculate.inputs import BillInputs, PlanTerms
+from tallystick.billing.derivation import BandShare, Days, Derivation, Proration
+from tallystick.billing.line_item import LineItemType
+from tallystick.kernel.decimals import ONE, ZERO
+from tallystick.kernel.periods import Period
+from tallystick.rating.bands import BandCharge
+from tallystick.rating.proration import DayShare
+
+UNITY = "1"
+"The unit of a line that counts nothing: UCUM's dimensionless one."
+
+
+class DraftLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One line. subtotal: exact, pricing currency, signed as it is owed.
+
+    key: stable over recalculations and unique on the bill; the line's id is made from it.
+    converted: billing currency, rounded; None until the lines are converted.
+    """
+
+    key: str
+    line_item_type: LineItemType
+    terms: PlanTerms
+    description: str
+    service: Period
+    subtotal: Decimal
+    derivation: Derivation
+    quantity: Decimal = ONE
+    units: Decimal = ONE
+    unit: str = UNITY
+    accounting_product_id: str | None = None
+    pricing_id: str | None = None
+    aggregation_id: str | None = None
+    meter_id: str | None = None
+    segment: Mapping[str, str] | None = None
+    charges: tuple[BandCharge, ...] = ()
+    quantity_per_unit: Decimal = ONE
+    is_global_credit: bool = False
+    conversion_rate: Decimal = ONE
+    converted: Decimal = ZERO
+
+    @property
+    def currency(self) -> str:
+        """The pricing currency."""
+        return self.terms.template.currency
+
+    @property
+    def product_id(self) -> str | None:
+        """The plan's product."""
+        return self.terms.account_plan.product_id
+
+
+class Draft(msgspec.Struct, frozen=True):
+    """What each step takes and gives: the inputs never change, lines are added or replaced."""
+
+    inputs: BillInputs
+    lines: tuple[DraftLine, ...] = ()
+
+    def add(self, lines: Iterable[DraftLine]) -> "Draft":
+        """Give the draft with more lines at its end."""
+        return Draft(self.inputs, (*self.lines, *lines))
+
+    def with_lines(self, lines: Iterable[DraftLine]) -> "Draft":
+        """Give the draft with these lines instead."""
+        return Draft(self.inputs, tuple(lines))
+
+    @property
+    def total(self) -> Decimal:
+        """Add up the rounded lines, billing currency."""
+        return sum((line.converted for line in self.lines), ZERO)
+
+
+def line_key(kind: LineItemType, account_plan_id: str, thing_id: str | None, service: Period) -> str:
+    """Make the key of a line: what it is, of which account plan, for what, from when."""
+    return f"{kind.value}:{account_plan_id}:{thing_id or ''}:{service.start.isoformat()}"
+
+
+def band_shares(charges: Iterable[BandCharge]) -> tuple[BandShare, ...]:
+    """Keep what each band charges."""
+    return tuple(
+        BandShare(
+            lower_limit=charge.band.lower_limit,
+            fixed_price=charge.band.fixed_price,
+            unit_price=charge.band.unit_price,
+            units=charge.units,
+            amount=charge.amount,
+        )
+        for charge in charges
+    )
+
+
+def proration(whole: Decimal, shares: Iterable[DayShare], amount: Decimal) -> Proration:
+    """Keep how an amount was prorated."""
+    return Proration(whole=whole, shares=tuple(Days(s.days, s.of) for s in shares), amount=amount)

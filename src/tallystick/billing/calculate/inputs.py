@@ -1,0 +1,174 @@
+"""Everything a bill is calculated from. Values only: `load` fills them, the steps read them."""
+
+from collections.abc import Mapping
+from datetime import date, tzinfo
+from decimal import Decimal
+from typing import NamedTuple
+
+import msgspec
+
+from tallystick.accounts.account import Account
+from tallystick.accounts.account_plan import AccountPlan
+from tallystick.billing.errors import NoConversionRate, UnknownCurrency
+from tallystick.catalogue.aggregation import Aggregation
+from tallystick.catalogue.meter import Meter
+from tallystick.catalogue.product import Product
+from tallystick.kernel.decimals import ONE, RoundingMode
+from tallystick.kernel.periods import BillingCycle, BillingFrequency, BillingPeriod, DateSpan, Period
+from tallystick.pricing.plan import Plan
+from tallystick.pricing.plan_template import PlanTemplate
+from tallystick.pricing.pricing import Pricing
+from tallystick.rating.proration import DayShare, day_shares
+
+
+class UsageKey(NamedTuple):
+    """Names one quantity of usage: an aggregation over some accounts' measurements in a window.
+
+    segment: its position in the aggregation's segments; None where it has none.
+    """
+
+    aggregation_id: str
+    account_ids: tuple[str, ...]
+    window: Period
+    segment: int | None
+
+
+class CurrencyRule(msgspec.Struct, frozen=True):
+    """How a currency rounds."""
+
+    places: int
+    mode: RoundingMode
+
+
+class PricedAggregation(msgspec.Struct, frozen=True):
+    """A pricing with the aggregation it prices, its meter, and the position of its segment."""
+
+    pricing: Pricing
+    aggregation: Aggregation
+    meter: Meter
+    segment: int | None
+
+    @property
+    def key(self) -> tuple[str, int | None]:
+        """What is priced: no two pricings may price it at once."""
+        return self.aggregation.id, self.segment
+
+
+class InAdvance(msgspec.Struct, frozen=True):
+    """What an organization bills in advance where plans do not say."""
+
+    standing_charge: bool
+    minimum_spend: bool
+
+
+class PlanTerms(msgspec.Struct, frozen=True, kw_only=True):
+    """An account plan that falls on the bill, with all it refers to.
+
+    period: the account plan's own billing period that the bill closes; its number counts from the plan's
+    start. upcoming: the one after it, which the bill opens. own, inherited: pricings of the plan and of
+    its template. account_ids: whose usage it prices — the account's, and pooled children's.
+    """
+
+    account_plan: AccountPlan
+    plan: Plan
+    template: PlanTemplate
+    own: tuple[PricedAggregation, ...]
+    inherited: tuple[PricedAggregation, ...]
+    cycle: BillingCycle
+    period: BillingPeriod
+    upcoming: BillingPeriod
+    active: Period
+    zone: tzinfo
+    defaults: InAdvance
+    account_ids: tuple[str, ...]
+
+    @property
+    def standing_charge_in_advance(self) -> bool:
+        """Precedence: plan, template, organization (semantics §13)."""
+        return _first(
+            self.plan.standing_charge_bill_in_advance,
+            self.template.standing_charge_bill_in_advance,
+            self.defaults.standing_charge,
+        )
+
+    @property
+    def minimum_in_advance(self) -> bool:
+        """Precedence: plan, template, organization (semantics §13)."""
+        return _first(
+            self.plan.minimum_spend_bill_in_advance,
+            self.template.minimum_spend_bill_in_advance,
+            self.defaults.minimum_spend,
+        )
+
+    def pricing_minimum_in_advance(self, pricing: Pricing) -> bool:
+        """Precedence: pricing, organization (semantics §13)."""
+        return _first(pricing.minimum_spend_bill_in_advance, None, self.defaults.minimum_spend)
+
+    def active_dates(self, period: BillingPeriod) -> DateSpan:
+        """Give the local days of a period on which the account plan is active."""
+        return self.active.local_dates(self.zone).intersect(period.dates)
+
+    def shares(self, days: DateSpan) -> list[DayShare]:
+        """Give the shares of whole billing periods that some days are."""
+        return day_shares(days, self.cycle)
+
+    def opened_periods(self) -> tuple[BillingPeriod, ...]:
+        """Give the periods whose charges in advance fall on this bill.
+
+        The bill that closes a period opens the next one. The first bill of an account plan has no bill
+        before it, so it also holds its own period's. Rule: decision 0010.
+        """
+        return (self.period, self.upcoming) if self.period.number == 0 else (self.upcoming,)
+
+
+class BillHead(msgspec.Struct, frozen=True, kw_only=True):
+    """Which bill it is. end: exclusive local date."""
+
+    frequency: BillingFrequency
+    interval: int
+    dates: DateSpan
+    span: Period
+    timezone: str
+    bill_date: date
+    due_date: date
+    external_invoice_date: date
+
+
+class BillInputs(msgspec.Struct, frozen=True, kw_only=True):
+    """The inputs of one account's bill of one period.
+
+    quantities: raw aggregates; a key that is missing had no data. rates: (from, to) → multiplier.
+    """
+
+    account: Account
+    head: BillHead
+    plans: tuple[PlanTerms, ...]
+    quantities: Mapping[UsageKey, Decimal]
+    products: Mapping[str, Product]
+    currency: str
+    currencies: Mapping[str, CurrencyRule]
+    rates: Mapping[tuple[str, str], Decimal]
+    suppress_empty: bool = False
+
+    @property
+    def rounding(self) -> CurrencyRule:
+        """How the billing currency rounds. Raises UnknownCurrency."""
+        rule = self.currencies.get(self.currency)
+        if rule is None:
+            raise UnknownCurrency(self.currency)
+        return rule
+
+    def rate_from(self, currency: str) -> Decimal:
+        """Give what one unit of a pricing currency is in the billing currency. Raises NoConversionRate."""
+        if currency == self.currency:
+            return ONE
+        rate = self.rates.get((currency, self.currency))
+        if rate is None:
+            raise NoConversionRate(currency, self.currency)
+        return rate
+
+
+def _first(own: bool | None, inherited: bool | None, default: bool) -> bool:  # noqa: FBT001 - a precedence
+    if own is not None:
+        return own
+    return default if inherited is None else inherited

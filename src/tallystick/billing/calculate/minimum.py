@@ -1,0 +1,75 @@
+"""The lines of a minimum spend: a top-up in arrears; in advance, all of it first and a refund at the end."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+import msgspec
+
+from tallystick.billing.calculate.draft import DraftLine, line_key, proration
+from tallystick.billing.calculate.inputs import PlanTerms
+from tallystick.billing.derivation import Derivation, MinimumFrom
+from tallystick.billing.line_item import LineItemType
+from tallystick.kernel.decimals import ZERO
+from tallystick.kernel.periods import Period
+from tallystick.rating.minimum import minimum_in_advance, minimum_refund, minimum_top_up
+from tallystick.rating.proration import DayShare, prorate
+
+
+class Minimum(msgspec.Struct, frozen=True, kw_only=True):
+    """A minimum spend of one period. whole: of a whole period; shares: the days it is owed for."""
+
+    terms: PlanTerms
+    whole: Decimal
+    shares: tuple[DayShare, ...]
+    service: Period
+    in_advance: bool
+    description: str
+    pricing_id: str | None = None
+    aggregation_id: str | None = None
+    accounting_product_id: str | None = None
+
+    @property
+    def amount(self) -> Decimal:
+        """The minimum of this period, by active days, exact (semantics §15)."""
+        return prorate(self.whole, self.shares)
+
+
+def closing_lines(minimum: Minimum, counted: Decimal) -> Iterator[DraftLine]:
+    """Give what closes a period: the top-up in arrears, the refund where it was paid in advance.
+
+    counted: what counts toward the minimum, exact. A zero is no line.
+    """
+    if minimum.in_advance:
+        refund = minimum_refund(counted, minimum.amount)
+        if refund:
+            yield _line(LineItemType.MINIMUM_SPEND_REFUND, minimum, counted, refund)
+    else:
+        top_up = minimum_top_up(counted, minimum.amount)
+        if top_up:
+            yield _line(LineItemType.MINIMUM_SPEND, minimum, counted, top_up)
+
+
+def advance_line(minimum: Minimum) -> Iterator[DraftLine]:
+    """Give what opens a period that is paid in advance: the whole minimum."""
+    amount = minimum_in_advance(minimum.amount)
+    if minimum.in_advance and amount:
+        yield _line(LineItemType.MINIMUM_SPEND, minimum, ZERO, amount)
+
+
+def _line(kind: LineItemType, minimum: Minimum, counted: Decimal, amount: Decimal) -> DraftLine:
+    terms = minimum.terms
+    return DraftLine(
+        key=line_key(kind, terms.account_plan.id, minimum.pricing_id, minimum.service),
+        line_item_type=kind,
+        terms=terms,
+        description=minimum.description,
+        service=minimum.service,
+        subtotal=amount,
+        pricing_id=minimum.pricing_id,
+        aggregation_id=minimum.aggregation_id,
+        accounting_product_id=minimum.accounting_product_id,
+        derivation=Derivation(
+            proration=proration(minimum.whole, minimum.shares, minimum.amount),
+            minimum=MinimumFrom(minimum=minimum.amount, counted=counted, in_advance=minimum.in_advance),
+        ),
+    )

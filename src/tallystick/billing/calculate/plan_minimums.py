@@ -1,0 +1,59 @@
+"""Step: the minimum spend of plans."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from tallystick.billing.calculate.draft import Draft, DraftLine
+from tallystick.billing.calculate.inputs import PlanTerms
+from tallystick.billing.calculate.minimum import Minimum, advance_line, closing_lines
+from tallystick.billing.calculate.pricing_minimums import has_minimum, pricing_minimums, usage_of
+from tallystick.kernel.decimals import ZERO
+from tallystick.kernel.periods import BillingPeriod
+from tallystick.rating.minimum import minimum_top_up
+
+
+def add_plan_minimums(draft: Draft) -> Draft:
+    """Top up, or bill in advance and refund, each plan's minimum (semantics §15)."""
+    return draft.add(line for terms in draft.inputs.plans for line in _lines(draft, terms))
+
+
+def _lines(draft: Draft, terms: PlanTerms) -> Iterator[DraftLine]:
+    own = terms.plan.minimum_spend
+    whole = (own if own is not None else terms.template.minimum_spend) or ZERO
+    if not whole:
+        return
+    product = draft.inputs.products.get(terms.account_plan.product_id or "")
+    name = product.name if product else terms.plan.name
+    text = terms.plan.minimum_spend_description or terms.template.minimum_spend_description
+    description = text or f"{name} Minimum Spend Adjustment"
+    yield from closing_lines(_minimum(terms, terms.period, whole, description), counted(draft, terms))
+    for period in terms.opened_periods():
+        yield from advance_line(_minimum(terms, period, whole, description))
+
+
+def _minimum(terms: PlanTerms, period: BillingPeriod, whole: Decimal, description: str) -> Minimum:
+    days = terms.active_dates(period)
+    return Minimum(
+        terms=terms,
+        whole=whole,
+        shares=tuple(terms.shares(days)),
+        service=days.instants(terms.zone),
+        in_advance=terms.minimum_in_advance,
+        description=description,
+        accounting_product_id=terms.plan.minimum_spend_accounting_product_id,
+    )
+
+
+def counted(draft: Draft, terms: PlanTerms) -> Decimal:
+    """Add up what counts toward a plan's minimum: its usage less its credits, and its pricings' top-ups.
+
+    Standing charges and counters do not count (semantics §15). A pricing's top-up counts for the period
+    it belongs to, also where it is billed in advance.
+    """
+    own = [x for x in draft.lines if x.terms.account_plan.id == terms.account_plan.id]
+    usage = sum((x.subtotal for x in own if x.derivation.usage and not x.is_global_credit), ZERO)
+    if not any(has_minimum(p.pricing) for p in (*terms.own, *terms.inherited)):
+        return usage
+    minimums = pricing_minimums(terms, terms.period)
+    top_ups = [minimum_top_up(usage_of(draft.lines, terms, m.pricing_id), m.amount) for m in minimums]
+    return usage + sum(top_ups, ZERO)

@@ -1,0 +1,113 @@
+"""How a line came to be: every number that went into it, kept with it. Values only.
+
+A line's derivation is enough to redo it by hand: the usage query, the units, each band, the days, the
+minimum, the rate and the rounding. `explain` puts it into words.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+
+import msgspec
+
+from tallystick.kernel.decimals import RoundingMode
+from tallystick.rating.units import UsageRounding
+
+
+class UsageSource(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """The usage query: which measurements went in, and how they became one quantity.
+
+    start, end: half-open, by the measurements' `ts`. account_ids: more than one where children's usage
+    is pooled with their parent's (semantics §17).
+    """
+
+    meter_id: str
+    meter_code: str
+    aggregation_id: str
+    aggregation_name: str
+    method: str
+    field: str
+    start: datetime
+    end: datetime
+    account_ids: tuple[str, ...]
+    segment: dict[str, str] | None = None
+
+
+class UnitsFrom(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """From quantity to units (semantics §9). is_default: there was no data, so the default value counts."""
+
+    quantity: Decimal
+    quantity_per_unit: Decimal
+    rounding: UsageRounding
+    units: Decimal
+    unit: str
+    is_default: bool = False
+
+
+class BandShare(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What one band charges: fixed_price once, plus unit_price for each of its units (semantics §14)."""
+
+    lower_limit: Decimal
+    fixed_price: Decimal
+    unit_price: Decimal
+    units: Decimal
+    amount: Decimal
+
+
+class Days(msgspec.Struct, frozen=True, rename="camel"):
+    """Active local days of one whole billing period."""
+
+    days: int
+    of: int
+
+
+class Proration(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A whole period's amount, and the share of periods that is owed (semantics §15)."""
+
+    whole: Decimal
+    shares: tuple[Days, ...]
+    amount: Decimal
+
+
+class MinimumFrom(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A minimum and the usage charges that count toward it (semantics §15)."""
+
+    minimum: Decimal
+    counted: Decimal
+    in_advance: bool
+
+
+class CreditFrom(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A credit as it was priced, and the total that limits it, in one currency (semantics §14)."""
+
+    priced: Decimal
+    limit: Decimal
+
+
+class ConversionFrom(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The exact amount, the rate into the billing currency, and the rounding there (semantics §25)."""
+
+    exact: Decimal
+    from_currency: str
+    to_currency: str
+    rate: Decimal
+    places: int
+    mode: RoundingMode
+    converted: Decimal
+
+
+class Derivation(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """The whole derivation; a part that a line does not have is left out.
+
+    cumulative: each band prices its own units; False prices all units at the band reached.
+    units_before: of earlier periods, where tiers span the plan.
+    """
+
+    usage: UsageSource | None = None
+    units: UnitsFrom | None = None
+    cumulative: bool | None = None
+    units_before: Decimal | None = None
+    bands: tuple[BandShare, ...] = ()
+    proration: Proration | None = None
+    minimum: MinimumFrom | None = None
+    credit: CreditFrom | None = None
+    conversion: ConversionFrom | None = None

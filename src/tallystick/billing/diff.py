@@ -1,0 +1,123 @@
+"""Compare what is stored with what was calculated. Pure: recalculating is a diff, re-running is harmless."""
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+from tallystick.billing.bill import Bill, BillStatus
+from tallystick.billing.calculate import Draft
+from tallystick.billing.line_item import LineItem
+from tallystick.billing.lines import bill_of, lines_of
+
+_AUDIT = {"version", "dt_created", "dt_last_modified", "created_by", "last_modified_by"}
+_LINE_FIELDS = tuple(f for f in LineItem.__struct_fields__ if f not in _AUDIT)
+_CALCULATED = (
+    *("account_code", "start_date", "end_date", "start_date_time_utc", "end_date_time_utc"),
+    *("bill_date", "due_date", "timezone", "currency", "currency_conversions"),
+    *("purchase_order_number", "external_invoice_date", "bill_total"),
+)
+"The fields of a bill that come out of its calculation."
+_DATES = ("bill_date", "due_date", "external_invoice_date")
+
+
+class Existing(msgspec.Struct, frozen=True):
+    """A stored bill with its lines by id."""
+
+    bill: Bill
+    lines: dict[str, LineItem]
+
+
+class Outcome(StrEnum):
+    """What a calculation does to what is stored."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+
+
+class Stamp(msgspec.Struct, frozen=True, kw_only=True):
+    """Who saves bills, when, in which job.
+
+    reopens: an approved bill goes back to PENDING even where nothing changed, as recalculating one does
+    (semantics §22); else only where it changed. sets_dates: the job names dates of its bills, so
+    existing ones take them; else they keep theirs.
+    """
+
+    at: datetime
+    by: str
+    job_id: str | None = None
+    reopens: bool = False
+    sets_dates: bool = False
+
+
+class BillChange(msgspec.Struct, frozen=True, kw_only=True):
+    """What has to be written: nothing when unchanged."""
+
+    outcome: Outcome
+    old: Bill | None
+    new: Bill
+    inserted: list[LineItem] = []
+    updated: list[LineItem] = []
+    deleted: list[str] = []
+
+
+def create_bill(draft: Draft, bill_id: str, stamp: Stamp) -> BillChange:
+    """Give the change that stores a new bill."""
+    audit = _audit(stamp, 1, stamp.at, stamp.by)
+    bill = msgspec.structs.replace(
+        bill_of(draft, bill_id),
+        bill_job_id=stamp.job_id,
+        created_date=stamp.at,
+        last_calculated_date=stamp.at,
+        **audit,
+    )
+    lines = [msgspec.structs.replace(line, **audit) for line in lines_of(draft, bill_id)]
+    return BillChange(outcome=Outcome.CREATED, old=None, new=bill, inserted=lines)
+
+
+def diff_bill(existing: Existing, draft: Draft, stamp: Stamp) -> BillChange:
+    """Give what of a stored bill has to change. Raises BillLocked.
+
+    A changed bill that was approved is pending again. Unchanged lines keep their version.
+    """
+    old = existing.bill
+    old.check_open()
+    inserted, updated = [], []
+    lines = lines_of(draft, old.id)
+    for line in lines:
+        before = existing.lines.get(line.id)
+        if before is None:
+            inserted.append(msgspec.structs.replace(line, **_audit(stamp, 1, stamp.at, stamp.by)))
+        elif not same_line(before, line):
+            audit = _audit(stamp, before.version + 1, before.dt_created, before.created_by)
+            updated.append(msgspec.structs.replace(line, **audit))
+    deleted = sorted(existing.lines.keys() - {line.id for line in lines})
+    calculated = bill_of(draft, old.id)
+    kept = () if stamp.sets_dates else _DATES
+    fields = {name: getattr(calculated, name) for name in _CALCULATED if name not in kept}
+    differs = any(getattr(old, name) != value for name, value in fields.items())
+    reopens = stamp.reopens and old.status is BillStatus.APPROVED
+    if not (inserted or updated or deleted or differs or reopens):
+        return BillChange(outcome=Outcome.UNCHANGED, old=old, new=old)
+    audit = _audit(stamp, old.version + 1, old.dt_created, old.created_by)
+    changed = {**fields, **audit, "bill_job_id": stamp.job_id, "last_calculated_date": stamp.at}
+    new = msgspec.structs.replace(old.reopen(), **changed)
+    return BillChange(
+        outcome=Outcome.UPDATED, old=old, new=new, inserted=inserted, updated=updated, deleted=deleted
+    )
+
+
+def same_line(one: LineItem, other: LineItem) -> bool:
+    """Tell whether two lines say the same; when and by whom they were written does not matter."""
+    return all(getattr(one, name) == getattr(other, name) for name in _LINE_FIELDS)
+
+
+def _audit(stamp: Stamp, version: int, created: datetime | None, by: str | None) -> dict[str, object]:
+    return {
+        "version": version,
+        "dt_created": created,
+        "created_by": by,
+        "dt_last_modified": stamp.at,
+        "last_modified_by": stamp.by,
+    }

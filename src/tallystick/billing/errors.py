@@ -1,0 +1,89 @@
+"""What billing refuses, with its public codes."""
+
+from tallystick.kernel.errors import Conflict, Invalid, NotFound, TooMany
+
+MAX_RUNNING_JOBS = 10
+
+
+class BillLocked(Conflict):
+    """A locked bill was asked to change."""
+
+    code = "bill_locked"
+
+    def __init__(self, bill_id: str) -> None:
+        super().__init__("This bill is locked and can no longer change.", bill_id=bill_id)
+
+
+class BillNotApproved(Invalid):
+    """A bill was to be locked before it was approved (semantics §22)."""
+
+    code = "bill_not_approved"
+
+    def __init__(self, bill_id: str) -> None:
+        super().__init__("Only an approved bill can be locked: approve it first.", bill_id=bill_id)
+
+
+class BillNotFound(NotFound):
+    """The account has no bill yet."""
+
+    code = "bill_not_found"
+
+
+class LineItemNotFound(NotFound):
+    """The bill has no line of this id."""
+
+    code = "line_item_not_found"
+
+
+class NothingToBill(Invalid):
+    """The account has no plan with a billing period that fits what was asked for."""
+
+    code = "nothing_to_bill"
+
+
+class NoConversionRate(Invalid):
+    """A price is in a currency that the bill's currency has no rate for (semantics §25)."""
+
+    code = "no_conversion_rate"
+
+    def __init__(self, from_currency: str, to_currency: str) -> None:
+        super().__init__(
+            f"There is no conversion rate from {from_currency} to {to_currency}: add it to the organization's"
+            " currencyConversions, or name it in the bill job.",
+            from_currency=from_currency,
+            to_currency=to_currency,
+        )
+
+
+class UnknownCurrency(Invalid):
+    """A bill would be in a currency that is not one of the organization's; case matters (semantics §25)."""
+
+    code = "unknown_billing_currency"
+
+    def __init__(self, currency: str) -> None:
+        super().__init__(f"{currency} is not a currency of this organization.", currency=currency)
+
+
+class ChildBillingNotAvailable(Invalid):
+    """A parent's plan bills its children by themselves, which this version cannot do."""
+
+    code = "child_billing_not_available"
+
+
+class TooManyBillJobs(TooMany):
+    """As many bill jobs as may run at a time are running (semantics §1)."""
+
+    code = "too_many_bill_jobs"
+
+    def __init__(self) -> None:
+        message = f"{MAX_RUNNING_JOBS} bill jobs are running already; wait for one to end, or cancel one."
+        super().__init__(message, retry_after_s=10)
+
+
+class BillJobEnded(Conflict):
+    """A job that is complete or cancelled was to be cancelled."""
+
+    code = "bill_job_ended"
+
+    def __init__(self, status: str) -> None:
+        super().__init__(f"This bill job is {status} already; there is nothing to cancel.", status=status)

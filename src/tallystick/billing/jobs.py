@@ -1,0 +1,217 @@
+"""Bill jobs: queued with their cause, run in chunks, resumed where they were, cancelled between chunks.
+
+Each chunk is one transaction that writes whole bills and moves the job's cursor, so a run that is killed
+goes on after its last whole chunk and never bills twice.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import msgspec
+from sqlalchemy import func, select, text, update
+
+from tallystick.accounts.account_plan import AccountPlan
+from tallystick.billing.bill import Bill
+from tallystick.billing.bill_job import ACTIVE, BillJob, BillJobStatus, BillJobType
+from tallystick.billing.calculate import Draft, calculate_bill
+from tallystick.billing.diff import Stamp
+from tallystick.billing.errors import MAX_RUNNING_JOBS, BillJobEnded, TooManyBillJobs
+from tallystick.billing.load import Loaded, empty_bill, load_bills
+from tallystick.billing.save import Failure, save_bills
+from tallystick.billing.selection import selection_of, selection_of_bill, zone_of
+from tallystick.billing.usage import UsageQueries
+from tallystick.kernel.clock import Clock
+from tallystick.kernel.errors import Invalid, Unavailable
+from tallystick.kernel.periods import local_date
+from tallystick.organizations.organization_config import OrganizationConfig
+from tallystick.platform.database import Database
+from tallystick.platform.jobs import Jobs, defer
+from tallystick.platform.resources import Transaction, resource_of
+
+TASK = "billing.run_bill_job"
+CHUNK = 500
+NEVER = "00000000-0000-0000-0000-000000000000"
+
+
+@dataclass(frozen=True)
+class BillRunner:
+    """What a run works with. chunk: accounts, or bills, a transaction."""
+
+    database: Database
+    usage: UsageQueries
+    clock: Clock
+    chunk: int = CHUNK
+
+    def register(self, jobs: Jobs) -> None:
+        """Let a worker run bill jobs."""
+        jobs.task(TASK, self.run)
+
+    def run(self, org_id: str, job_id: str) -> None:
+        """Run a job to its end, from wherever it is; harmless to repeat. Raises Unavailable: try again.
+
+        A bug ends the job as CANCELLED, with the failure noted, so that it does not run forever.
+        """
+        try:
+            job = self._start(org_id, job_id)
+            while job.is_active:
+                job = self._chunk(org_id, job)
+        except Unavailable:
+            raise
+        except Exception as error:
+            self._give_up(org_id, job_id, error)
+            raise
+
+    def _start(self, org_id: str, job_id: str) -> BillJob:
+        """Count what is to be done, once, and fix the billing date."""
+        with self.database.transaction(org_id) as tx:
+            job = tx.get(BillJob, job_id, lock=True)
+            if job.status is not BillJobStatus.PENDING:
+                return job
+            config = tx.find(OrganizationConfig)[0]
+            today = local_date(self.clock.now(), zone_of(job, config))
+            total = len(job.bill_ids or []) if job.type is BillJobType.RECALCULATE else _count(tx, job)
+            running = msgspec.structs.replace(
+                job, status=BillJobStatus.RUNNING, total=total, pending=total, today=today
+            )
+            return tx.update(job, running)
+
+    def _chunk(self, org_id: str, job: BillJob) -> BillJob:
+        """Do the next chunk: load, calculate, save. The last one completes the job."""
+        with self.database.snapshot(org_id) as tx:
+            work = _next(tx, job, self.chunk)
+            loaded = _load(tx, self.usage, job, work)
+        drafts, failures = calculate_all(loaded)
+        with self.database.transaction(org_id, job.last_modified_by or NEVER) as tx:
+            current = tx.get(BillJob, job.id, lock=True)
+            if not current.is_active or current.cursor != job.cursor:
+                return current  # cancelled, or another worker did this chunk: what was calculated is dropped
+            save_bills(tx, drafts, failures, _stamp(self.clock, current))
+            return _advance(tx, current, work, is_last=len(work) < self.chunk)
+
+    def _give_up(self, org_id: str, job_id: str, error: Exception) -> None:
+        with self.database.transaction(org_id) as tx:
+            job = tx.get(BillJob, job_id, lock=True)
+            if job.is_active:
+                failure = f"{type(error).__name__}: {error}"[:2000]
+                tx.update(job, msgspec.structs.replace(job, status=BillJobStatus.CANCELLED, failure=failure))
+
+
+def create_job(tx: Transaction, job: BillJob) -> BillJob:
+    """Store a job and queue it, both or neither. Raises InvalidBody, TooManyBillJobs."""
+    tx.execute(_LOCK, {"name": f"tallystick.billjobs.{tx.org_id}"})
+    table = resource_of(BillJob).table
+    active = select(func.count()).where(
+        table.c.org_id == tx.org_id, table.c.status.in_([s.value for s in ACTIVE])
+    )
+    if tx.execute(active).scalar_one() >= MAX_RUNNING_JOBS:
+        raise TooManyBillJobs
+    created = tx.create(job)
+    # One run at a time for each organization: two would only wait for each other's bills.
+    defer(tx, TASK, {"org_id": tx.org_id, "job_id": created.id}, lock=f"billing.{tx.org_id}")
+    return created
+
+
+_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
+
+
+def recalculate_job(tx: Transaction, bill_ids: list[str]) -> BillJob:
+    """Store and queue a job that makes these bills anew. Raises InvalidBody, TooManyBillJobs."""
+    wanted = sorted({bill_id.lower() for bill_id in bill_ids})
+    return create_job(tx, BillJob(type=BillJobType.RECALCULATE, bill_ids=wanted))
+
+
+def cancel_job(tx: Transaction, job_id: str) -> BillJob:
+    """End a job after the chunk it is at; whole bills stay. Raises ResourceNotFound, BillJobEnded."""
+    job = tx.get(BillJob, job_id, lock=True)
+    if not job.is_active:
+        raise BillJobEnded(job.status)
+    return tx.update(job, msgspec.structs.replace(job, status=BillJobStatus.CANCELLED))
+
+
+def calculate_all(loaded: Loaded) -> tuple[list[Draft], list[Failure]]:
+    """Calculate a chunk; a refusal fails the account's bill, and no other."""
+    drafts: list[Draft] = []
+    failures = [Failure(account, error) for account, error in loaded.refused]
+    for inputs in loaded.bills:
+        try:
+            drafts.append(calculate_bill(inputs))
+        except Invalid as error:
+            failures.append(Failure(inputs.account, error))
+    return drafts, failures
+
+
+def _count(tx: Transaction, job: BillJob) -> int:
+    if job.account_ids is not None:
+        return len(job.account_ids)
+    table = resource_of(AccountPlan).table
+    counted = select(func.count(func.distinct(table.c.account_id))).where(table.c.org_id == tx.org_id)
+    return int(tx.execute(counted).scalar_one())
+
+
+def _next(tx: Transaction, job: BillJob, chunk: int) -> list[str]:
+    """Give the next ids after the cursor: of accounts with plans, or of bills to make anew."""
+    cursor = job.cursor or NEVER
+    if job.type is BillJobType.RECALCULATE:
+        return [b for b in sorted(job.bill_ids or []) if b > cursor][:chunk]
+    if job.account_ids is not None:
+        return [a for a in sorted(i.lower() for i in job.account_ids) if a > cursor][:chunk]
+    table = resource_of(AccountPlan).table
+    own = (table.c.org_id == tx.org_id, table.c.account_id > cursor)
+    column = table.c.account_id
+    return [row[0] for row in tx.execute(select(column).distinct().where(*own).order_by(column).limit(chunk))]
+
+
+def _load(tx: Transaction, usage: UsageQueries, job: BillJob, work: Sequence[str]) -> Loaded:
+    if not work:
+        return Loaded([], [])
+    config = tx.find(OrganizationConfig)[0]
+    if job.type is BillJobType.RECALCULATE:
+        return load_anew(tx, usage, tx.find(Bill, id=list(work)), config)
+    return load_bills(tx, usage, selection_of(job, config, job.today or date.max), work)
+
+
+def load_anew(
+    tx: Transaction, usage: UsageQueries, bills: Iterable[Bill], config: OrganizationConfig
+) -> Loaded:
+    """Load the inputs of stored bills; one that no plan falls on any more has no lines. Skips locked ones."""
+    loaded = Loaded([], [])
+    for same in _by_period([bill for bill in bills if not bill.locked]):
+        selection = selection_of_bill(same[0], config)
+        found = load_bills(tx, usage, selection, [bill.account_id for bill in same])
+        made = {bill.account.id for bill in found.bills} | {account.id for account, _ in found.refused}
+        gone = [empty_bill(tx, bill, config) for bill in same if bill.account_id not in made]
+        loaded.bills.extend([*found.bills, *gone])
+        loaded.refused.extend(found.refused)
+    return loaded
+
+
+def _by_period(bills: Iterable[Bill]) -> list[list[Bill]]:
+    groups: dict[tuple[object, ...], list[Bill]] = {}
+    for bill in bills:
+        key = (bill.billing_frequency, bill.bill_frequency_interval, bill.end_date, bill.timezone)
+        groups.setdefault(key, []).append(bill)
+    return list(groups.values())
+
+
+def _stamp(clock: Clock, job: BillJob) -> Stamp:
+    given = (job.bill_date, job.due_date, job.external_invoice_date)
+    return Stamp(
+        at=clock.now(),
+        by=job.created_by or NEVER,
+        job_id=job.id,
+        reopens=job.type is BillJobType.RECALCULATE,
+        sets_dates=any(given),
+    )
+
+
+def _advance(tx: Transaction, job: BillJob, work: Sequence[str], *, is_last: bool) -> BillJob:
+    """Move the cursor without an event; the end of the job is one."""
+    pending = 0 if is_last else max(0, job.pending - len(work))
+    moved = msgspec.structs.replace(job, cursor=work[-1] if work else job.cursor, pending=pending)
+    if is_last:
+        return tx.update(job, msgspec.structs.replace(moved, status=BillJobStatus.COMPLETE))
+    table = resource_of(BillJob).table
+    own = (table.c.org_id == tx.org_id, table.c.id == job.id)
+    tx.execute(update(table).where(*own).values(cursor=moved.cursor, pending=pending))
+    return moved

@@ -1,0 +1,124 @@
+"""Turn a draft into the bill and lines that are stored. Pure."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from uuid import UUID, uuid5
+
+from tallystick.billing.bill import Bill
+from tallystick.billing.calculate import Draft, DraftLine
+from tallystick.billing.line_item import BandUsage, LineItem
+from tallystick.catalogue.product import Product
+from tallystick.kernel.decimals import RoundingMode, plain, round_to
+from tallystick.organizations.organization_config import CurrencyConversion
+from tallystick.rating.bands import BandCharge, average_unit_price
+
+SHOWN_PLACES = 12
+"What is not a whole number of cents, such as a prorated subtotal, is shown to so many places."
+_TIME_PART = 13
+
+
+def line_id(bill_id: str, key: str) -> str:
+    """Make a line's id: the same for the same bill and key, and as new as its bill in lists."""
+    return bill_id[:_TIME_PART] + str(uuid5(UUID(bill_id), key))[_TIME_PART:]
+
+
+def bill_of(draft: Draft, bill_id: str) -> Bill:
+    """Give the bill that a draft makes; when and by whom is not for this to know."""
+    inputs, head = draft.inputs, draft.inputs.head
+    return Bill(
+        id=bill_id,
+        account_id=inputs.account.id,
+        account_code=inputs.account.code,
+        start_date=head.dates.start,
+        end_date=head.dates.end,
+        start_date_time_utc=head.span.start,
+        end_date_time_utc=head.span.end,
+        bill_date=head.bill_date,
+        due_date=head.due_date,
+        billing_frequency=head.frequency,
+        bill_frequency_interval=head.interval,
+        timezone=head.timezone,
+        currency=inputs.currency,
+        currency_conversions=_conversions(draft),
+        purchase_order_number=inputs.account.purchase_order_number,
+        external_invoice_date=head.external_invoice_date,
+        bill_total=draft.total,
+    )
+
+
+def lines_of(draft: Draft, bill_id: str) -> list[LineItem]:
+    """Give the lines of a draft, numbered from 1."""
+    return [
+        _line(line, bill_id, number, draft.inputs.products)
+        for number, line in enumerate(draft.lines, start=1)
+    ]
+
+
+def _conversions(draft: Draft) -> list[CurrencyConversion]:
+    """Give the rates that the bill used."""
+    used = {line.currency: line.conversion_rate for line in draft.lines}
+    to = draft.inputs.currency
+    return [
+        CurrencyConversion(from_currency=currency, to_currency=to, multiplier=rate)
+        for currency, rate in sorted(used.items())
+        if currency != to
+    ]
+
+
+def _line(line: DraftLine, bill_id: str, number: int, products: Mapping[str, Product]) -> LineItem:
+    product = products.get(line.product_id or "")
+    # Precedence: the line's own, then the plan's product (semantics §23).
+    accounting = products.get(line.accounting_product_id or "") or product
+    account_plan = line.terms.account_plan
+    return LineItem(
+        id=line_id(bill_id, line.key),
+        bill_id=bill_id,
+        line_item_type=line.line_item_type,
+        product_id=line.product_id,
+        product_name=product.name if product else None,
+        product_code=product.code if product else None,
+        accounting_product_id=accounting.id if accounting else None,
+        accounting_product_name=accounting.name if accounting else None,
+        accounting_product_code=accounting.code if accounting else None,
+        description=line.description,
+        service_period_start_date=line.service.start,
+        service_period_end_date=line.service.end,
+        aggregation_id=line.aggregation_id,
+        segment=dict(line.segment) if line.segment else None,
+        meter_id=line.meter_id,
+        plan_id=account_plan.plan_id,
+        plan_group_id=account_plan.plan_group_id,
+        quantity=_shown(line.quantity),
+        units=_shown(line.units),
+        unit=line.unit,
+        subtotal=_shown(line.subtotal),
+        currency=line.currency,
+        conversion_rate=line.conversion_rate,
+        converted_subtotal=line.converted,
+        pricing_id=line.pricing_id,
+        band_usage=[_band(charge, line) for charge in line.charges],
+        contract_id=account_plan.contract_id,
+        average_unit_price=_shown(average_unit_price(line.subtotal, line.units)),
+        sequence_number=number,
+        account_plan_id=account_plan.id,
+        derivation=line.derivation,
+    )
+
+
+def _band(charge: BandCharge, line: DraftLine) -> BandUsage:
+    band = charge.band
+    return BandUsage(
+        pricing_band_id=band.id,
+        lower_limit=band.lower_limit,
+        fixed_price=band.fixed_price,
+        unit_price=band.unit_price,
+        unit_subtotal=_shown(charge.unit_amount),
+        band_units=_shown(charge.units),
+        band_quantity=_shown(charge.units * line.quantity_per_unit),
+        band_subtotal=_shown(charge.amount),
+        converted_band_subtotal=_shown(charge.amount * line.conversion_rate),
+    )
+
+
+def _shown(amount: Decimal) -> Decimal:
+    return plain(round_to(amount, SHOWN_PLACES, RoundingMode.HALF_EVEN))

@@ -1,0 +1,274 @@
+"""Load what bills are calculated from: a chunk of accounts at once, from one snapshot. Decides nothing."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
+
+import msgspec
+
+from tallystick.accounts.account import Account
+from tallystick.accounts.account_plan import AccountPlan, ChildBillingMode
+from tallystick.billing.bill import Bill
+from tallystick.billing.calculate.inputs import (
+    BillHead,
+    BillInputs,
+    CurrencyRule,
+    InAdvance,
+    PlanTerms,
+    PricedAggregation,
+    UsageKey,
+)
+from tallystick.billing.calculate.slices import usage_slices
+from tallystick.billing.due import (
+    DueBill,
+    DuePlan,
+    Selection,
+    due_bills,
+    due_date_of,
+    external_invoice_date_of,
+)
+from tallystick.billing.errors import ChildBillingNotAvailable
+from tallystick.billing.selection import selection_of_bill
+from tallystick.billing.usage import UsageQueries, load_quantities
+from tallystick.catalogue.aggregation import Aggregation
+from tallystick.catalogue.meter import Meter
+from tallystick.catalogue.product import Product
+from tallystick.kernel.periods import DateSpan, Period, billing_period
+from tallystick.organizations.currency import Currency
+from tallystick.organizations.organization_config import OrganizationConfig
+from tallystick.platform.resources import Entity, Transaction
+from tallystick.pricing.plan import Plan
+from tallystick.pricing.plan_template import PlanTemplate
+from tallystick.pricing.pricing import Pricing
+
+E = TypeVar("E", bound=Entity)
+
+
+class Prices(msgspec.Struct, frozen=True, kw_only=True):
+    """What the plans of a chunk refer to, by id; pricings by the plan or template they price."""
+
+    plans: Mapping[str, Plan]
+    templates: Mapping[str, PlanTemplate]
+    pricings: Mapping[str, tuple[PricedAggregation, ...]]
+    products: Mapping[str, Product]
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """The inputs of a chunk, and why some accounts' bills cannot be made."""
+
+    bills: list[BillInputs]
+    refused: list[tuple[Account, ChildBillingNotAvailable]]
+
+
+def load_bills(
+    tx: Transaction, queries: UsageQueries, selection: Selection, account_ids: Sequence[str]
+) -> Loaded:
+    """Load the inputs of all bills that are due for these accounts.
+
+    A handful of statements, and one usage query per aggregation and kind of window, however many
+    accounts. tx: a snapshot. Raises Unavailable when the usage store cannot answer.
+    """
+    accounts = {a.id: a for a in tx.find(Account, id=list(account_ids))}
+    children = _children(tx, accounts)
+    everyone = [*accounts, *(child for family in children.values() for child in family)]
+    attached = _by_account(tx.find(AccountPlan, account_id=everyone)) if everyone else {}
+    prices = load_prices(tx, [p for account_id in accounts for p in attached.get(account_id, [])])
+    due = [
+        bill
+        for account_id in sorted(accounts)
+        for bill in due_bills(selection, accounts[account_id], _with_templates(attached, account_id, prices))
+    ]
+    config = tx.find(OrganizationConfig)[0]
+    currencies = _currencies(tx)
+    bills: list[BillInputs] = []
+    refused: list[tuple[Account, ChildBillingNotAvailable]] = []
+    for each in due:
+        family = children.get(each.account.id, [])
+        pools = _pools(each, family, attached, selection) if family else {}
+        try:
+            plans = tuple(terms(p, prices, selection, config, pools) for p in each.plans)
+        except ChildBillingNotAvailable as error:
+            refused.append((each.account, error))
+            continue
+        bills.append(_inputs(each, plans, selection, config, currencies, prices.products))
+    quantities = load_quantities(queries, tx.org_id, _wanted(bills))
+    return Loaded([msgspec.structs.replace(b, quantities=quantities) for b in bills], refused)
+
+
+def load_prices(tx: Transaction, attached: Iterable[AccountPlan]) -> Prices:
+    """Load everything that account plans refer to."""
+    plans = _by_id(tx, Plan, {p.plan_id for p in attached if p.plan_id})
+    templates = _by_id(tx, PlanTemplate, {p.plan_template_id for p in plans.values()})
+    pricings = [
+        *(tx.find(Pricing, plan_id=list(plans)) if plans else []),
+        *(tx.find(Pricing, plan_template_id=list(templates)) if templates else []),
+    ]
+    aggregations = _by_id(tx, Aggregation, {p.aggregation_id for p in pricings if p.aggregation_id})
+    meters = _by_id(tx, Meter, {a.meter_id for a in aggregations.values()})
+    priced: dict[str, list[PricedAggregation]] = defaultdict(list)
+    for pricing in pricings:
+        aggregation = aggregations.get(pricing.aggregation_id or "")
+        if aggregation is not None:
+            segment = aggregation.segments.index(pricing.segment) if pricing.segment else None
+            owner = pricing.plan_id or pricing.plan_template_id or ""
+            each = PricedAggregation(pricing, aggregation, meters[aggregation.meter_id], segment)
+            priced[owner].append(each)
+    named: set[str | None] = {p.product_id for p in templates.values()}
+    named |= {p.minimum_spend_accounting_product_id for p in plans.values()}
+    named |= {p.standing_charge_accounting_product_id for p in plans.values()}
+    named |= {p.accounting_product_id for p in pricings}
+    named |= {a.accounting_product_id for a in aggregations.values()}
+    products = _by_id(tx, Product, named)
+    return Prices(
+        plans=plans,
+        templates=templates,
+        pricings={owner: tuple(each) for owner, each in priced.items()},
+        products=products,
+    )
+
+
+def terms(
+    due: DuePlan,
+    prices: Prices,
+    selection: Selection,
+    config: OrganizationConfig,
+    pools: Mapping[str, tuple[str, ...]],
+) -> PlanTerms:
+    """Put together an account plan's terms. Raises ChildBillingNotAvailable.
+
+    pools: account plan id → children whose usage it prices too.
+    """
+    attached = due.account_plan
+    pooled = pools.get(attached.id, ())
+    if pooled and attached.child_billing_mode is ChildBillingMode.CHILD:
+        message = "childBillingMode CHILD: give each child a plan of its own; this one cannot bill them."
+        raise ChildBillingNotAvailable(message, account_plan_id=attached.id)
+    starting = due.active.local_dates(selection.zone).start
+    return PlanTerms(
+        account_plan=attached,
+        plan=prices.plans[attached.plan_id or ""],
+        template=due.template,
+        own=prices.pricings.get(attached.plan_id or "", ()),
+        inherited=prices.pricings.get(due.template.id, ()),
+        cycle=due.cycle,
+        period=due.period,
+        upcoming=billing_period(due.cycle, starting, due.period.number + 1),
+        active=due.active,
+        zone=selection.zone,
+        defaults=InAdvance(config.standing_charge_bill_in_advance, config.minimum_spend_bill_in_advance),
+        account_ids=(attached.account_id, *pooled),
+    )
+
+
+def _inputs(
+    due: DueBill,
+    plans: tuple[PlanTerms, ...],
+    selection: Selection,
+    config: OrganizationConfig,
+    currencies: Mapping[str, CurrencyRule],
+    products: Mapping[str, Product],
+) -> BillInputs:
+    bill_date = selection.given_bill_date or due.dates.end
+    head = BillHead(
+        frequency=due.frequency,
+        interval=due.interval,
+        dates=due.dates,
+        span=due.dates.instants(selection.zone),
+        timezone=selection.timezone,
+        bill_date=bill_date,
+        due_date=due_date_of(selection, due.account, config, bill_date),
+        external_invoice_date=external_invoice_date_of(selection, config, due.dates),
+    )
+    own = {(c.from_currency, c.to_currency): c.multiplier for c in config.currency_conversions}
+    return BillInputs(
+        account=due.account,
+        head=head,
+        plans=plans,
+        quantities={},
+        products=products,
+        currency=selection.currency or due.account.currency or config.currency,
+        currencies=currencies,
+        rates={**own, **selection.rates},
+        suppress_empty=config.suppressed_empty_bills,
+    )
+
+
+def empty_bill(tx: Transaction, bill: Bill, config: OrganizationConfig) -> BillInputs:
+    """Give the inputs of a stored bill that no account plan falls on any more: it has no lines."""
+    dates = DateSpan(bill.start_date, bill.end_date)
+    due = DueBill(
+        account=tx.get(Account, bill.account_id),
+        frequency=bill.billing_frequency,
+        interval=bill.bill_frequency_interval,
+        dates=dates,
+        plans=(),
+    )
+    return _inputs(due, (), selection_of_bill(bill, config), config, _currencies(tx), {})
+
+
+def _currencies(tx: Transaction) -> dict[str, CurrencyRule]:
+    return {c.code or c.name: CurrencyRule(c.max_decimal_places, c.rounding_mode) for c in tx.find(Currency)}
+
+
+def _children(tx: Transaction, accounts: Mapping[str, Account]) -> dict[str, list[str]]:
+    """Give the children of each account; only accounts without a parent can have any."""
+    parents = [a.id for a in accounts.values() if a.parent_account_id is None]
+    children: dict[str, list[str]] = defaultdict(list)
+    for child in tx.find(Account, parent_account_id=parents) if parents else []:
+        children[child.parent_account_id or ""].append(child.id)
+    return children
+
+
+def _pools(
+    due: DueBill,
+    children: Sequence[str],
+    attached: Mapping[str, Sequence[AccountPlan]],
+    selection: Selection,
+) -> dict[str, tuple[str, ...]]:
+    """Give, for each account plan, the children whose usage pools with the parent's.
+
+    A child pools where it has no account plan of its own for the product in the period (semantics §17).
+    """
+    pools: dict[str, tuple[str, ...]] = {}
+    for plan in due.plans:
+        span = plan.active.intersect(plan.period.dates.instants(selection.zone))
+        product_id = plan.account_plan.product_id
+        pools[plan.account_plan.id] = tuple(
+            sorted(c for c in children if not _is_on(attached.get(c, ()), product_id, span))
+        )
+    return pools
+
+
+def _is_on(plans: Iterable[AccountPlan], product_id: str | None, span: Period) -> bool:
+    of_product = (p for p in plans if p.product_id == product_id)
+    return any(not Period.of(p.start_date, p.end_date).intersect(span).is_empty for p in of_product)
+
+
+def _wanted(bills: Iterable[BillInputs]) -> Iterator[tuple[PricedAggregation, UsageKey]]:
+    for bill in bills:
+        for each in bill.plans:
+            for piece in usage_slices(each, each.period):
+                yield piece.priced, piece.key(each.account_ids)
+                yield from ((piece.priced, key) for key in piece.history_keys(each.account_ids))
+
+
+def _by_account(plans: Iterable[AccountPlan]) -> dict[str, list[AccountPlan]]:
+    by_account: dict[str, list[AccountPlan]] = defaultdict(list)
+    for plan in plans:
+        by_account[plan.account_id].append(plan)
+    return by_account
+
+
+def _with_templates(
+    attached: Mapping[str, Sequence[AccountPlan]], account_id: str, prices: Prices
+) -> Iterator[tuple[AccountPlan, PlanTemplate]]:
+    """Give an account's plans with their templates; plan groups have none, and come later."""
+    for account_plan in attached.get(account_id, ()):
+        if account_plan.plan_id:
+            plan = prices.plans[account_plan.plan_id]
+            yield account_plan, prices.templates[plan.plan_template_id]
+
+
+def _by_id(tx: Transaction, cls: type[E], ids: Iterable[str | None]) -> dict[str, E]:
+    wanted = sorted({i for i in ids if i})
+    return {entity.id: entity for entity in tx.find(cls, id=wanted)} if wanted else {}

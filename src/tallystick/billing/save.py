@@ -1,0 +1,144 @@
+"""Save calculated bills: bills, lines, numbers and events in the caller's one transaction."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from tallystick.accounts.account import Account
+from tallystick.billing.bill import Bill
+from tallystick.billing.calculate import Draft
+from tallystick.billing.diff import BillChange, Outcome, Stamp, create_bill, diff_bill
+from tallystick.billing.failure import bill_failures
+from tallystick.billing.line_item import LineItem
+from tallystick.billing.store import (
+    delete_lines,
+    existing_bills,
+    insert_entities,
+    insert_rows,
+    lock_bills,
+    take_numbers,
+    update_entities,
+)
+from tallystick.events.record import events
+from tallystick.kernel.errors import TallystickError
+from tallystick.organizations.organization_config import OrganizationConfig
+from tallystick.platform.ids import new_id
+from tallystick.platform.resources import Transaction
+from tallystick.platform.resources.wire import answer
+
+FAILED_EVENT = "billing.bill.failed"
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """An account whose bill could not be made, and why."""
+
+    account: Account
+    error: TallystickError
+
+
+class Saved(msgspec.Struct, frozen=True, kw_only=True):
+    """What saving did; locked bills were skipped (semantics §22)."""
+
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    locked: int = 0
+    failed: int = 0
+
+
+def save_bills(tx: Transaction, drafts: Sequence[Draft], failures: Sequence[Failure], stamp: Stamp) -> Saved:
+    """Write what changed, and nothing else: bills, lines, invoice numbers, events, failures."""
+    lock_bills(tx)
+    existing = existing_bills(tx, [draft.inputs for draft in drafts])
+    changes: list[BillChange] = []
+    locked = 0
+    for draft in drafts:
+        head = draft.inputs.head
+        stored = existing.get((draft.inputs.account.id, head.frequency, head.interval, head.dates.end))
+        if stored is None:
+            if draft.lines or not draft.inputs.suppress_empty:
+                changes.append(create_bill(draft, new_id(), stamp))
+        elif stored.bill.locked:
+            locked += 1
+        else:
+            changes.append(diff_bill(stored, draft, stamp))
+    changes = _numbered(tx, changes)
+    write_changes(tx, changes)
+    _record_failures(tx, failures, stamp)
+    counts = {o: sum(c.outcome is o for c in changes) for o in Outcome}
+    return Saved(
+        created=counts[Outcome.CREATED],
+        updated=counts[Outcome.UPDATED],
+        unchanged=counts[Outcome.UNCHANGED],
+        locked=locked,
+        failed=len(failures),
+    )
+
+
+def write_changes(tx: Transaction, changes: Iterable[BillChange]) -> None:
+    """Write bills and lines, many in one statement, and an event for each bill that changed."""
+    changed = [c for c in changes if c.outcome is not Outcome.UNCHANGED]
+    insert_entities(tx, Bill, [c.new for c in changed if c.outcome is Outcome.CREATED])
+    update_entities(tx, Bill, [c.new for c in changed if c.outcome is Outcome.UPDATED])
+    delete_lines(tx, [line_id for c in changed for line_id in c.deleted])
+    insert_entities(tx, LineItem, [line for c in changed for line in c.inserted])
+    update_entities(tx, LineItem, [line for c in changed for line in c.updated])
+    insert_rows(tx, events, [_event(tx, change) for change in changed])
+
+
+def _numbered(tx: Transaction, changes: list[BillChange]) -> list[BillChange]:
+    """Give new bills their invoice numbers, in their order, if the organization has a prefix (§3)."""
+    config = tx.find_one(OrganizationConfig)
+    prefix = config.bill_prefix if config else None
+    fresh = [c for c in changes if c.outcome is Outcome.CREATED]
+    if config is None or prefix is None or not fresh:
+        return changes
+    numbers = iter(take_numbers(tx, config.sequence_start_number or 0, len(fresh)))
+    return [
+        msgspec.structs.replace(
+            c, new=msgspec.structs.replace(c.new, sequential_invoice_number=f"{prefix}{next(numbers)}")
+        )
+        if c.outcome is Outcome.CREATED
+        else c
+        for c in changes
+    ]
+
+
+def _event(tx: Transaction, change: BillChange) -> dict[str, Any]:
+    states = {"newDto": change.new, "oldDto": change.old}
+    data = {name: answer(state) for name, state in states.items() if state is not None}
+    return _event_row(tx, f"billing.bill.{change.outcome.value}", change.new.id, data)
+
+
+def _event_row(tx: Transaction, name: str, entity_id: str, data: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": new_id(),
+        "event_name": name,
+        "event_time": tx.clock.now(),
+        "entity_id": entity_id,
+        "event_data": data,
+    }
+
+
+def _record_failures(tx: Transaction, failures: Sequence[Failure], stamp: Stamp) -> None:
+    rows: list[dict[str, Any]] = [
+        {
+            "id": new_id(),
+            "bill_job_id": stamp.job_id,
+            "account_id": failure.account.id,
+            "account_code": failure.account.code,
+            "code": failure.error.code,
+            "message": failure.error.message,
+            "dt_created": stamp.at,
+        }
+        for failure in failures
+    ]
+    insert_rows(tx, bill_failures, rows)
+    told = ("bill_job_id", "account_id", "account_code", "code", "message")
+    names = {"bill_job_id": "billJobId", "account_id": "accountId", "account_code": "accountCode"}
+    found = [
+        _event_row(tx, FAILED_EVENT, row["account_id"], {"newDto": {names.get(k, k): row[k] for k in told}})
+        for row in rows
+    ]
+    insert_rows(tx, events, found)

@@ -1,0 +1,114 @@
+"""Ask the usage store for all quantities of a chunk of bills: one grouped scan per aggregation.
+
+The accounts of a run nearly all share the period as their window, so one query answers them all.
+Windows of few accounts (plans that start or end inside the period) are asked in small batches, so that
+an answer never grows with accounts times windows.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from decimal import Decimal
+from typing import Protocol
+
+from tallystick.billing.calculate.inputs import PricedAggregation, UsageKey
+from tallystick.kernel.errors import invariant
+from tallystick.kernel.periods import Period
+from tallystick.usage.store.model import Method, Slot, SlotKind, Usage, UsageQuery
+
+COMMON = 20
+"From so many accounts on, a window is asked in the query that all accounts share."
+BATCH = 25
+"So many rare windows are asked at once."
+
+Wanted = Iterable[tuple[PricedAggregation, UsageKey]]
+Windows = dict[Period, set[str]]
+
+
+class UsageQueries(Protocol):
+    """What billing asks of the usage store. Raises Unavailable when it cannot answer now."""
+
+    def aggregate(self, org_id: str, query: UsageQuery) -> list[Usage]:
+        """Answer one aggregation for all its accounts and windows, in no order."""
+        ...
+
+
+def load_quantities(queries: UsageQueries, org_id: str, wanted: Wanted) -> dict[UsageKey, Decimal]:
+    """Give the quantity of each key that has data.
+
+    wanted: may repeat. Accounts whose usage is pooled are asked as one, for distinct values and
+    averages cannot be added up afterwards (semantics §17).
+    """
+    priced: dict[str, PricedAggregation] = {}
+    keys: dict[str, set[UsageKey]] = {}
+    for each, key in wanted:
+        priced.setdefault(each.aggregation.id, each)
+        keys.setdefault(each.aggregation.id, set()).add(key)
+    quantities: dict[UsageKey, Decimal] = {}
+    for aggregation_id, each in priced.items():
+        for query in usage_queries(each, keys[aggregation_id]):
+            quantities |= _answered(queries.aggregate(org_id, query), query, aggregation_id)
+    return quantities
+
+
+def usage_queries(priced: PricedAggregation, keys: Collection[UsageKey]) -> Iterator[UsageQuery]:
+    """Give the queries that answer all keys of one aggregation: few, however many accounts there are."""
+    single: Windows = {}
+    pooled: dict[tuple[str, ...], set[Period]] = {}
+    for key in keys:
+        if len(key.account_ids) == 1:
+            single.setdefault(key.window, set()).add(key.account_ids[0])
+        else:
+            pooled.setdefault(key.account_ids, set()).add(key.window)
+    for windows in _batches(single):
+        accounts = sorted(set().union(*(single[w] for w in windows)))
+        yield _query(priced, windows, accounts, per_account=True)
+    for account_ids, pool_windows in sorted(pooled.items()):
+        yield _query(priced, _in_order(pool_windows), account_ids, per_account=False)
+
+
+def _batches(windows: Windows) -> Iterator[list[Period]]:
+    common = [w for w in _in_order(windows) if len(windows[w]) >= COMMON]
+    rare = [w for w in _in_order(windows) if len(windows[w]) < COMMON]
+    if common:
+        yield common
+    for first in range(0, len(rare), BATCH):
+        yield rare[first : first + BATCH]
+
+
+def _in_order(windows: Iterable[Period]) -> list[Period]:
+    return sorted(windows, key=lambda w: (w.start, w.end))
+
+
+def _query(
+    priced: PricedAggregation, windows: Sequence[Period], account_ids: Sequence[str], *, per_account: bool
+) -> UsageQuery:
+    aggregation = priced.aggregation
+    texts = {code: _slot(priced, code) for code in aggregation.segmented_fields}
+    return UsageQuery(
+        meter_id=aggregation.meter_id,
+        method=Method(aggregation.aggregation.value),
+        windows=tuple(windows),
+        field=_slot(priced, aggregation.target_field),
+        account_ids=tuple(account_ids),
+        segments=tuple({texts[c]: segment[c] for c in texts} for segment in aggregation.segments),
+        per_account=per_account,
+    )
+
+
+def _slot(priced: PricedAggregation, code: str) -> Slot:
+    """Give the place of a field in the usage store; the meter keeps it."""
+    name = priced.meter.slots.get(code, "")
+    invariant(bool(name), f"the field {code} of the meter {priced.meter.code} has no slot")
+    return Slot(SlotKind(name[0]), int(name[1:]))
+
+
+def _answered(found: Iterable[Usage], query: UsageQuery, aggregation_id: str) -> dict[UsageKey, Decimal]:
+    pool = query.account_ids or ()
+    return {
+        UsageKey(
+            aggregation_id,
+            pool if each.account_id is None else (each.account_id,),
+            query.windows[each.window],
+            each.segment,
+        ): each.value
+        for each in found
+    }
