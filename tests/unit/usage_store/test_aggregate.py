@@ -52,7 +52,12 @@ def row(account: int, at: float, **fields: Any) -> dict[str, Any]:
 
 
 def ask(store: UsageStore, org: str, method: Method, **more: Any) -> list[Usage]:
-    query = {"meter_id": METER, "method": method, "windows": (JANUARY,), "field": NUMBER} | more
+    query: dict[str, Any] = {
+        "meter_id": METER,
+        "method": method,
+        "windows": (JANUARY,),
+        "field": NUMBER,
+    } | more
     return sorted(
         store.aggregate(org, UsageQuery(**query)),
         key=lambda u: (u.account_id or "", u.window, u.segment or 0, [g or "" for g in u.group]),

@@ -15,7 +15,7 @@ ORG = np.array([1, 2], np.uint64)
 
 
 def hashes(uids: list[str], org: "np.ndarray[tuple[int], np.dtype[np.uint64]]" = ORG) -> list[int]:
-    return hash_uids(np.tile(org, (len(uids), 1)), pa.array(uids, pa.string())).tolist()
+    return [int(each) for each in hash_uids(np.tile(org, (len(uids), 1)), pa.array(uids, pa.string()))]
 
 
 @given(st.lists(st.text(max_size=50), min_size=1, max_size=20))
