@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -42,31 +42,16 @@ class _Bearer(httpx.Auth):
         yield request
 
 
-class World:
-    """One organization, its administrator's key, and short words for what scenarios do."""
+class Api:
+    """One organization of a server, seen through its API, and short words for what scenarios do."""
 
-    def __init__(self, live: Live) -> None:
-        self.live = live
-        made = bootstrap(
-            live.platform.database,
-            live.clock,
-            organization=f"World {next(_numbers)}",
-            admin_email="admin@example.com",
-            admin_password=None,
-        )
-        self.org_id, self.key, self.secret = made.org_id, made.access_key_id, made.api_secret
-        self._auth = _Bearer(self.key, self.secret)
-        self.http = httpx.Client(base_url=live.url, auth=self._auth, timeout=60)
+    def __init__(self, url: str, org_id: str, key: str, secret: str) -> None:
+        self.url, self.org_id, self.key, self.secret = url, org_id, key, secret
+        self._auth = _Bearer(key, secret)
+        self.http = httpx.Client(base_url=url, auth=self._auth, timeout=60)
 
     def close(self) -> None:
         self.http.close()
-
-    def at(self, moment: str) -> "World":
-        """Move the clock to a date or an instant, UTC."""
-        instant = datetime.fromisoformat(moment)
-        self.live.clock.instant = instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant
-        self._auth.token = None
-        return self
 
     def call(self, method: str, path: str, *, expect: int = 200, body: Any = None, **more: Any) -> Any:
         """Make one call; give its JSON, fractions as Decimal. Raises ApiError on another status."""
@@ -155,6 +140,26 @@ class World:
 
     def send(self, *measurements: Any, expect: int = 200) -> Any:
         return self.post("measurements", {"measurements": measurements}, expect=expect)
+
+
+class World(Api):
+    """A fresh organization on the live server of this test process, whose clock it can move."""
+
+    def __init__(self, live: Live) -> None:
+        self.live = live
+        name = f"World {next(_numbers)}"
+        database, clock = live.platform.database, live.clock
+        made = bootstrap(
+            database, clock, organization=name, admin_email="admin@example.com", admin_password=None
+        )
+        super().__init__(live.url, made.org_id, made.access_key_id, made.api_secret)
+
+    def at(self, moment: str) -> Self:
+        """Move the clock to a date or an instant, UTC."""
+        instant = datetime.fromisoformat(moment)
+        self.live.clock.instant = instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant
+        self._auth.token = None
+        return self
 
 
 def midnight(day: str) -> str:
