@@ -12,6 +12,7 @@ from tallystick.api.server import free_port, serve, stop_on_signals
 from tallystick.api.services import Services
 from tallystick.events.record import record_change
 from tallystick.kernel.clock import Clock
+from tallystick.organizations.throttle import Throttle
 from tallystick.organizations.tokens import Tokens
 from tallystick.platform.clickhouse.embedded import EmbeddedClickHouse
 from tallystick.platform.clickhouse.http import HttpClickHouse
@@ -82,10 +83,12 @@ def open_services(platform: Platform, step: Step = lambda _: None) -> Iterator[S
         writer.start()
         stack.callback(writer.close)
         secret = signing_secret(platform)
+        throttle = Throttle(platform.clock)
         yield Services(
             clock=platform.clock,
             database=platform.database,
-            tokens=Tokens(platform.database, platform.clock, secret),
+            tokens=Tokens(platform.database, platform.clock, secret, throttle=throttle),
+            throttle=throttle,
             ingest=Ingest(platform.database, writer, platform.clock, platform.resolution),
             signed_urls=SignedUrls(secret, platform.clock),
         )

@@ -6,6 +6,7 @@ from tallystick.api.routes import all_routes
 from tests.structure.shape import routes_without_permission
 
 PUBLIC = {
+    ("POST", "/login"): "whoever asks here is about to prove who they are",
     ("POST", "/oauth/token"): "whoever asks here is about to prove who they are",
     ("GET", "/openapi.json"): "the interface is no secret; tools read it before they have a token",
     ("GET", "/downloads/{orgId}/failedingest/{file}"): "the signature in the link is the permission",

@@ -1,17 +1,19 @@
-"""POST /oauth/token: exchange an access key for a bearer token (OAuth 2 client credentials)."""
+"""Getting a token: programs exchange an access key (OAuth 2 client credentials), people log in."""
 
 import base64
 import binascii
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import parse_qs
 
 import msgspec
 
 from tallystick.api.routes import Call, Route
 from tallystick.organizations.errors import Unauthenticated
+from tallystick.organizations.service import log_in
 from tallystick.organizations.tokens import AccessToken
+from tallystick.platform.resources.fields import Id
 from tallystick.platform.resources.wire import parse, read
 
 FORM = "application/x-www-form-urlencoded"
@@ -32,8 +34,28 @@ class TokenRequest(msgspec.Struct):
     client_secret: str | None = None
 
 
+class LogInRequest(msgspec.Struct, rename="camel"):
+    """Who a person says they are; orgId chooses among several organizations."""
+
+    email: Annotated[str, msgspec.Meta(max_length=320)]
+    password: Annotated[str, msgspec.Meta(max_length=1000)]
+    org_id: Id | None = None
+
+
 def oauth_routes() -> Iterator[Route]:
-    """Make the one route."""
+    """Make the two routes."""
+    yield Route(
+        method="POST",
+        path="/login",
+        permission=None,
+        handler=log_in_person,
+        operation_id="logIn",
+        tag="Auth",
+        summary="Log in with e-mail address and password",
+        request=LogInRequest,
+        answer=AccessToken,
+        body_limit=10_000,
+    )
     yield Route(
         method="POST",
         path="/oauth/token",
@@ -48,6 +70,20 @@ def oauth_routes() -> Iterator[Route]:
         media_types=(FORM, "application/json"),
         body_limit=10_000,
     )
+
+
+def log_in_person(call: Call) -> AccessToken:
+    """Check a person's password and sign a token. Raises WrongCredentials, TooManyAttempts."""
+    services, asked = call.services, call.body
+    person = log_in(
+        services.database,
+        services.throttle,
+        email=asked.email,
+        password=asked.password,
+        address=call.address,
+        org_id=asked.org_id,
+    )
+    return services.tokens.issue(person)
 
 
 def exchange_token(call: Call) -> AccessToken:

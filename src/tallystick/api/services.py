@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from tallystick.kernel.clock import Clock
+from tallystick.organizations.throttle import Throttle
 from tallystick.organizations.tokens import Tokens
 from tallystick.platform.database import Database
 from tallystick.platform.signed_urls import SignedUrls
@@ -16,5 +17,6 @@ class Services:
     clock: Clock
     database: Database
     tokens: Tokens
+    throttle: Throttle
     ingest: Ingest
     signed_urls: SignedUrls
