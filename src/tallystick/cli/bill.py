@@ -4,7 +4,7 @@ import calendar
 import re
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from cyclopts import Parameter
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
@@ -187,7 +187,7 @@ class JobBar:
         )
         self._task = self._bar.add_task(label, total=None)
 
-    def __enter__(self) -> "JobBar":
+    def __enter__(self) -> Self:
         self._bar.start()
         return self
 

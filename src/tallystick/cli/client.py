@@ -90,7 +90,7 @@ class Client:
         body: bytes | None = None,
         repeatable: bool = False,
     ) -> Any:
-        """Send a request below the organization's path; give what it answers. Raises Refused, CommandError."""
+        """Send a request below the organization's path; give the answer. Raises Refused, CommandError."""
         where = f"/organizations/{self.connection.org}/{path}"
         params = {name: str(value) for name, value in (query or {}).items() if value is not None}
 

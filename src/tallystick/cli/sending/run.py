@@ -52,6 +52,8 @@ class Sending:
     in_flight: int = 4
     skip_bad: bool = False
     again: bool = False
+    remember: bool = True
+    "Keep the progress in a file, so that a second run continues."
 
 
 def send_file(client: Client, source: Source, how: Sending, advance: Advance = lambda _: None) -> Sent:
@@ -61,7 +63,7 @@ def send_file(client: Client, source: Source, how: Sending, advance: Advance = l
     so a row sent twice is counted once.
     """
     fingerprint = fingerprint_of(source, how.columns)
-    kept = ProgressFile(fingerprint, client.connection) if fingerprint else None
+    kept = ProgressFile(fingerprint, client.connection) if fingerprint and how.remember else None
     progress = kept.load() if kept and not how.again else Progress()
     progress.file = source.name
     sent = Sent(progress, resumed_at=progress.rows)
