@@ -14,7 +14,14 @@ from msgspec import Meta
 
 from tallystick.kernel.problems import Problem
 from tallystick.platform.resources.fields import Code
-from tallystick.platform.resources.wire import DIGITS_AFTER_POINT, InvalidBody, MalformedJson, parse, reader
+from tallystick.platform.resources.wire import (
+    DIGITS_AFTER_POINT,
+    DIGITS_BEFORE_POINT,
+    InvalidBody,
+    MalformedJson,
+    parse,
+    reader,
+)
 from tallystick.usage.store.model import fits
 from tallystick.usage.store.schema import NUMBER
 
@@ -158,7 +165,7 @@ def _row_problems(index: int, row: Any) -> Iterator[Problem]:
         return
     where = f"measurements[{index}]"
     for name in ("meter", "account"):
-        if isinstance(row.get(name), str) and not _CODE.fullmatch(row[name]):
+        if isinstance(row.get(name), str) and row[name] and not _CODE.fullmatch(row[name]):
             message = "must have no control characters, and no white space but spaces inside"
             yield Problem(f"{where}.{name}", "wrong_format", message)
     for name in ("ts", "ets"):
@@ -190,7 +197,8 @@ def _number_problems(where: str, raw: Any) -> Iterator[Problem]:
 
 def _fits(value: Decimal) -> bool:
     exponent = value.as_tuple().exponent
-    return isinstance(exponent, int) and exponent >= -DIGITS_AFTER_POINT and fits(value)
+    is_short = isinstance(exponent, int) and exponent >= -DIGITS_AFTER_POINT
+    return is_short and value.adjusted() < DIGITS_BEFORE_POINT and fits(value)
 
 
 def utc(instant: datetime) -> datetime:
