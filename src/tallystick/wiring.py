@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from tallystick.api.app import make_app
 from tallystick.api.openapi import document
 from tallystick.api.server import free_port, serve, stop_on_signals
 from tallystick.api.services import Services
+from tallystick.billing.jobs import BillRunner
 from tallystick.events.record import record_change
 from tallystick.kernel.clock import Clock
 from tallystick.organizations.throttle import Throttle
@@ -20,8 +21,15 @@ from tallystick.platform.clickhouse.transport import ClickHouse
 from tallystick.platform.clock import SystemClock
 from tallystick.platform.database import Database
 from tallystick.platform.home import Home
+from tallystick.platform.jobs import Jobs
 from tallystick.platform.migrate import migrate
-from tallystick.platform.postgres import Postgres, open_postgres
+from tallystick.platform.postgres import (
+    EmbeddedPostgres,
+    Postgres,
+    PostgresFailed,
+    external_postgres,
+    open_postgres,
+)
 from tallystick.platform.resources import Change, Transaction
 from tallystick.platform.settings import Settings
 from tallystick.platform.signed_urls import SignedUrls
@@ -30,7 +38,16 @@ from tallystick.usage.service import Ingest
 from tallystick.usage.store.store import UsageStore
 from tallystick.usage.store.writer import GroupedWriter
 
-__all__ = ["Platform", "open_platform", "open_services", "run_server", "signing_secret", "stop_on_signals"]
+__all__ = [
+    "Platform",
+    "open_beside_server",
+    "open_platform",
+    "open_services",
+    "openapi_document",
+    "run_server",
+    "signing_secret",
+    "stop_on_signals",
+]
 
 Step = Callable[[str], None]
 
@@ -91,7 +108,29 @@ def open_services(platform: Platform, step: Step = lambda _: None) -> Iterator[S
             throttle=throttle,
             ingest=Ingest(platform.database, writer, platform.clock, platform.resolution),
             signed_urls=SignedUrls(secret, platform.clock),
+            usage=store,
         )
+
+
+@contextmanager
+def open_beside_server(settings: Settings, clock: Clock | None = None) -> Iterator[Database]:
+    """Open the database of a home whose server runs, for what changes only rows. Raises PostgresFailed.
+
+    Nothing is locked, started, migrated or stopped.
+    """
+    clock = clock or SystemClock()
+    home = Home(settings.home)
+    if settings.database_url:
+        postgres: Postgres | None = external_postgres(settings.database_url)
+    else:
+        postgres = EmbeddedPostgres(home).beside()
+    if postgres is None:
+        raise PostgresFailed(f"The server on {home.path} is starting or stopping. Try again in a moment.")
+    database = Database(postgres.url, clock, record_change)
+    try:
+        yield database
+    finally:
+        database.close()
 
 
 def signing_secret(platform: Platform) -> bytes:
@@ -109,6 +148,13 @@ def _clickhouse(platform: Platform) -> Iterator[ClickHouse]:
         clickhouse.close()
 
 
+def make_jobs(platform: Platform, services: Services) -> Jobs:
+    """Make the queue, with every task that a worker of this version runs."""
+    jobs = Jobs(platform.postgres.conninfo)
+    BillRunner(platform.database, services.usage, platform.clock).register(jobs)
+    return jobs
+
+
 async def run_server(
     platform: Platform, services: Services, *, ready: Callable[[str], None], stop: asyncio.Event
 ) -> None:
@@ -116,7 +162,27 @@ async def run_server(
     host = platform.settings.host
     port = free_port(host, platform.settings.port)
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    await serve(make_app(services), host, port, ready=lambda: ready(url), stop=stop)
+
+    async def work() -> None:
+        await make_jobs(platform, services).work(alone=platform.postgres.embedded)
+
+    app = make_app(services)
+    await serve(app, host, port, ready=lambda: ready(url), stop=stop, beside=work)
+
+
+async def run_worker(
+    platform: Platform, services: Services, *, ready: Callable[[], None], stop: asyncio.Event
+) -> None:
+    """Run jobs until `stop` is set; what runs then is waited for."""
+    working = asyncio.ensure_future(make_jobs(platform, services).work(alone=False))
+    stopping = asyncio.ensure_future(stop.wait())
+    ready()
+    await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not working.done():
+        working.cancel()
+    with suppress(asyncio.CancelledError):
+        await working
 
 
 def openapi_document() -> dict[str, Any]:

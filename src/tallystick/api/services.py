@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from tallystick.billing.usage import UsageQueries
 from tallystick.kernel.clock import Clock
 from tallystick.organizations.throttle import Throttle
 from tallystick.organizations.tokens import Tokens
@@ -20,3 +21,4 @@ class Services:
     throttle: Throttle
     ingest: Ingest
     signed_urls: SignedUrls
+    usage: UsageQueries
