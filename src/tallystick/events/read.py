@@ -68,5 +68,4 @@ def _select(tx: Transaction) -> Select[Any]:
 
 
 def _event(row: Row[Any]) -> Event:
-    event_id, name, time, data, actioned = row
-    return Event(event_id, name, time, EventBody(data), actioned)
+    return Event(row.id, row.event_name, row.event_time, EventBody(row.event_data), row.dt_actioned)

@@ -107,7 +107,8 @@ class Transaction:
             statement = _by_id(cls, lock=lock)
             row = self.connection.execute(statement, {"org_id": self.org_id, "id": entity_id}).one_or_none()
             if row is not None:
-                return row_builder(cls)(row)
+                build: Callable[[Row[Any]], E] = row_builder(cls)
+                return build(row)
         raise ResourceNotFound(f"There is no {resource_of(cls).noun} with id {entity_id[:60]!r}.")
 
     def find_one(self, cls: type[E], *, lock: bool = False, **equals: Any) -> E | None:
