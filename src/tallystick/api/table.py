@@ -4,6 +4,7 @@ import tallystick.accounts.account_plan
 import tallystick.organizations.custom_field
 import tallystick.pricing.pricing  # noqa: F401 - importing a domain declares its resources
 from tallystick.api.accounts import account_routes
+from tallystick.api.bills import bill_routes
 from tallystick.api.crud import crud_routes
 from tallystick.api.events import event_routes
 from tallystick.api.measurements import measurement_routes
@@ -15,6 +16,7 @@ ROUTES = (
     *oauth_routes(),
     *crud_routes(),
     *account_routes(),
+    *bill_routes(),
     *event_routes(),
     *measurement_routes(),
 )

@@ -101,7 +101,8 @@ def diff_bill(existing: Existing, draft: Draft, stamp: Stamp) -> BillChange:
     if not (inserted or updated or deleted or differs or reopens):
         return BillChange(outcome=Outcome.UNCHANGED, old=old, new=old)
     audit = _audit(stamp, old.version + 1, old.dt_created, old.created_by)
-    changed = {**fields, **audit, "bill_job_id": stamp.job_id, "last_calculated_date": stamp.at}
+    job_id = old.bill_job_id if stamp.reopens else stamp.job_id  # a recalculation is not what makes a bill
+    changed = {**fields, **audit, "bill_job_id": job_id, "last_calculated_date": stamp.at}
     new = msgspec.structs.replace(old.reopen(), **changed)
     return BillChange(
         outcome=Outcome.UPDATED, old=old, new=new, inserted=inserted, updated=updated, deleted=deleted

@@ -4,8 +4,8 @@ Each chunk is one transaction that writes whole bills and moves the job's cursor
 goes on after its last whole chunk and never bills twice.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 
 import msgspec
@@ -17,16 +17,16 @@ from tallystick.billing.bill_job import ACTIVE, BillJob, BillJobStatus, BillJobT
 from tallystick.billing.calculate import Draft, calculate_bill
 from tallystick.billing.diff import Stamp
 from tallystick.billing.errors import MAX_RUNNING_JOBS, BillJobEnded, TooManyBillJobs
-from tallystick.billing.load import Loaded, empty_bill, load_bills
+from tallystick.billing.load import Loaded, load_anew, load_bills
 from tallystick.billing.save import Failure, save_bills
-from tallystick.billing.selection import selection_of, selection_of_bill, zone_of
+from tallystick.billing.selection import selection_of, zone_of
 from tallystick.billing.usage import UsageQueries
 from tallystick.kernel.clock import Clock
 from tallystick.kernel.errors import Invalid, Unavailable
 from tallystick.kernel.periods import local_date
 from tallystick.organizations.organization_config import OrganizationConfig
 from tallystick.platform.database import Database
-from tallystick.platform.jobs import Jobs, defer
+from tallystick.platform.jobs import JobInterrupted, Jobs, defer
 from tallystick.platform.resources import Transaction, resource_of
 
 TASK = "billing.run_bill_job"
@@ -36,16 +36,20 @@ NEVER = "00000000-0000-0000-0000-000000000000"
 
 @dataclass(frozen=True)
 class BillRunner:
-    """What a run works with. chunk: accounts, or bills, a transaction."""
+    """What a run works with.
+
+    chunk: accounts, or bills, a transaction. is_stopping: asked between chunks.
+    """
 
     database: Database
     usage: UsageQueries
     clock: Clock
     chunk: int = CHUNK
+    is_stopping: Callable[[], bool] = lambda: False
 
     def register(self, jobs: Jobs) -> None:
-        """Let a worker run bill jobs."""
-        jobs.task(TASK, self.run)
+        """Let a worker run bill jobs, until it stops."""
+        jobs.task(TASK, replace(self, is_stopping=jobs.is_stopping).run)
 
     def run(self, org_id: str, job_id: str) -> None:
         """Run a job to its end, from wherever it is; harmless to repeat. Raises Unavailable: try again.
@@ -77,7 +81,12 @@ class BillRunner:
             return tx.update(job, running)
 
     def _chunk(self, org_id: str, job: BillJob) -> BillJob:
-        """Do the next chunk: load, calculate, save. The last one completes the job."""
+        """Do the next chunk: load, calculate, save. The last one completes the job.
+
+        Raises JobInterrupted when the worker is stopping.
+        """
+        if self.is_stopping():
+            raise JobInterrupted
         with self.database.snapshot(org_id) as tx:
             work = _next(tx, job, self.chunk)
             loaded = _load(tx, self.usage, job, work)
@@ -167,31 +176,8 @@ def _load(tx: Transaction, usage: UsageQueries, job: BillJob, work: Sequence[str
         return Loaded([], [])
     config = tx.find(OrganizationConfig)[0]
     if job.type is BillJobType.RECALCULATE:
-        return load_anew(tx, usage, tx.find(Bill, id=list(work)), config)
+        return load_anew(tx, usage, [b for b in tx.find(Bill, id=list(work)) if not b.locked], config)
     return load_bills(tx, usage, selection_of(job, config, job.today or date.max), work)
-
-
-def load_anew(
-    tx: Transaction, usage: UsageQueries, bills: Iterable[Bill], config: OrganizationConfig
-) -> Loaded:
-    """Load the inputs of stored bills; one that no plan falls on any more has no lines. Skips locked ones."""
-    loaded = Loaded([], [])
-    for same in _by_period([bill for bill in bills if not bill.locked]):
-        selection = selection_of_bill(same[0], config)
-        found = load_bills(tx, usage, selection, [bill.account_id for bill in same])
-        made = {bill.account.id for bill in found.bills} | {account.id for account, _ in found.refused}
-        gone = [empty_bill(tx, bill, config) for bill in same if bill.account_id not in made]
-        loaded.bills.extend([*found.bills, *gone])
-        loaded.refused.extend(found.refused)
-    return loaded
-
-
-def _by_period(bills: Iterable[Bill]) -> list[list[Bill]]:
-    groups: dict[tuple[object, ...], list[Bill]] = {}
-    for bill in bills:
-        key = (bill.billing_frequency, bill.bill_frequency_interval, bill.end_date, bill.timezone)
-        groups.setdefault(key, []).append(bill)
-    return list(groups.values())
 
 
 def _stamp(clock: Clock, job: BillJob) -> Stamp:

@@ -9,6 +9,7 @@ import msgspec
 from tallystick.accounts.account import Account
 from tallystick.accounts.account_plan import AccountPlan, ChildBillingMode
 from tallystick.billing.bill import Bill
+from tallystick.billing.bill_job import BillJob
 from tallystick.billing.calculate.inputs import (
     BillHead,
     BillInputs,
@@ -193,17 +194,44 @@ def _inputs(
     )
 
 
-def empty_bill(tx: Transaction, bill: Bill, config: OrganizationConfig) -> BillInputs:
-    """Give the inputs of a stored bill that no account plan falls on any more: it has no lines."""
-    dates = DateSpan(bill.start_date, bill.end_date)
+def load_anew(
+    tx: Transaction, queries: UsageQueries, bills: Iterable[Bill], config: OrganizationConfig
+) -> Loaded:
+    """Load the inputs of stored bills; one that no plan falls on any more has no lines.
+
+    What the job that made a bill said otherwise than the organization (zone, currency, rates, epochs)
+    still holds for it.
+    """
+    bills = list(bills)
+    jobs = _by_id(tx, BillJob, {bill.bill_job_id for bill in bills})
+    loaded = Loaded([], [])
+    for same in _by_period(bills):
+        selection = selection_of_bill(same[0], config, jobs.get(same[0].bill_job_id or ""))
+        found = load_bills(tx, queries, selection, [bill.account_id for bill in same])
+        made = {bill.account.id for bill in found.bills} | {account.id for account, _ in found.refused}
+        gone = [_empty(tx, bill, selection, config) for bill in same if bill.account_id not in made]
+        loaded.bills.extend([*found.bills, *gone])
+        loaded.refused.extend(found.refused)
+    return loaded
+
+
+def _by_period(bills: Iterable[Bill]) -> list[list[Bill]]:
+    groups: dict[tuple[object, ...], list[Bill]] = {}
+    for bill in bills:
+        period = (bill.billing_frequency, bill.bill_frequency_interval, bill.end_date)
+        groups.setdefault((*period, bill.timezone, bill.bill_job_id), []).append(bill)
+    return list(groups.values())
+
+
+def _empty(tx: Transaction, bill: Bill, selection: Selection, config: OrganizationConfig) -> BillInputs:
     due = DueBill(
         account=tx.get(Account, bill.account_id),
         frequency=bill.billing_frequency,
         interval=bill.bill_frequency_interval,
-        dates=dates,
+        dates=DateSpan(bill.start_date, bill.end_date),
         plans=(),
     )
-    return _inputs(due, (), selection_of_bill(bill, config), config, _currencies(tx), {})
+    return _inputs(due, (), selection, config, _currencies(tx), {})
 
 
 def _currencies(tx: Transaction) -> dict[str, CurrencyRule]:

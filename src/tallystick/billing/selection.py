@@ -3,6 +3,8 @@
 from datetime import date, timedelta, tzinfo
 from decimal import Decimal
 
+import msgspec
+
 from tallystick.billing.bill import Bill
 from tallystick.billing.bill_job import BillJob
 from tallystick.billing.due import Selection, epochs_of
@@ -38,13 +40,13 @@ def selection_of(job: BillJob, config: OrganizationConfig, today: date) -> Selec
     )
 
 
-def selection_of_bill(bill: Bill, config: OrganizationConfig) -> Selection:
-    """Select the period of a stored bill, to make it anew."""
-    return Selection(
+def selection_of_bill(bill: Bill, config: OrganizationConfig, job: BillJob | None) -> Selection:
+    """Select the period of a stored bill, to make it anew. job: the one that made it, if it is known."""
+    made = selection_of(job or BillJob(), config, bill.end_date)
+    return msgspec.structs.replace(
+        made,
         zone=parse_zone(bill.timezone),
         timezone=bill.timezone,
-        epochs=epochs_of(config, {}),
-        bill_date=bill.end_date,
         last_date=bill.end_date - timedelta(days=1),
         frequency=bill.billing_frequency,
         interval=bill.bill_frequency_interval,

@@ -6,6 +6,7 @@ repeat.
 """
 
 import asyncio
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
@@ -23,6 +24,8 @@ CONCURRENCY = 4
 STALLED_S = 30
 LOOK_FOR_STALLED_S = 10
 MOST_ATTEMPTS = 10
+RESTART_S = 2
+GRACE_S = 20
 _log = structlog.get_logger(__name__)
 
 _DEFER = text(
@@ -35,6 +38,15 @@ _REQUEUE_ALL = (
     "SELECT procrastinate_retry_job_v2(id, now(), NULL, NULL, NULL)"
     " FROM procrastinate_jobs WHERE status = 'doing'"
 )
+
+
+class JobInterrupted(Unavailable):
+    """The worker stops; the job goes on where it was when there is one again."""
+
+    code = "job_interrupted"
+
+    def __init__(self) -> None:
+        super().__init__("The worker is stopping; the job goes on at the next start.")
 
 
 def defer(tx: Transaction, task: str, arguments: Mapping[str, Any], *, lock: str | None = None) -> None:
@@ -53,6 +65,11 @@ class Jobs:
         """conninfo: of libpq, such as postgresql://user@host/name."""
         connector = procrastinate.PsycopgConnector(conninfo=conninfo, min_size=1, max_size=4)
         self._app = procrastinate.App(connector=connector)
+        self._stopping = threading.Event()
+
+    def is_stopping(self) -> bool:
+        """Tell whether the worker is to stop: long tasks ask, and end with JobInterrupted."""
+        return self._stopping.is_set()
 
     def task(self, name: str, function: Callable[..., None]) -> None:
         """Let the worker run `function` for jobs of this name, with their arguments, in a thread.
@@ -65,26 +82,50 @@ class Jobs:
         self._app.task(name=name, queue=QUEUE, retry=retry)(function)
 
     async def work(self, *, alone: bool, until_empty: bool = False) -> None:
-        """Run queued jobs until cancelled; what runs then is waited for.
+        """Run queued jobs until cancelled; when the database fails, begin again a little later.
 
         alone: no other process works on this database, so jobs that are marked as running were left by
         one that died, and are taken up at once; else they are once their worker's heartbeat has stopped.
         until_empty: return when nothing is left to do.
         """
+        self._stopping.clear()
+        while True:
+            try:
+                await self._work(alone=alone, wait=not until_empty)
+            except Exception:
+                if until_empty:
+                    raise
+                _log.exception("worker_failed", retry_in_s=RESTART_S)
+                await asyncio.sleep(RESTART_S)
+            else:
+                return
+
+    async def _work(self, *, alone: bool, wait: bool) -> None:
+        """Run one worker. Cancelled, it lets what runs end its step, and goes."""
         async with self._app.open_async():
             if alone:
                 await self._app.connector.execute_query_async(_REQUEUE_ALL)
             watch = asyncio.create_task(self._requeue_stalled())
-            try:
-                await self._app.run_worker_async(
+            worker = asyncio.create_task(
+                self._app.run_worker_async(
                     queues=[QUEUE],
                     concurrency=CONCURRENCY,
-                    wait=not until_empty,
+                    wait=wait,
                     install_signal_handlers=False,
                     delete_jobs="successful",
                     fetch_job_polling_interval=2.0,
+                    shutdown_graceful_timeout=GRACE_S,
                     stalled_worker_timeout=STALLED_S,
                 )
+            )
+            try:
+                await asyncio.shield(worker)
+            except asyncio.CancelledError:
+                self._stopping.set()
+                worker.cancel()
+                with suppress(asyncio.CancelledError):
+                    await worker
+                raise
             finally:
                 watch.cancel()
                 with suppress(asyncio.CancelledError):

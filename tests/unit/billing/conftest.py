@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from decimal import Decimal as D
+from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
@@ -35,6 +35,7 @@ from tallystick.usage.store.model import Method as StoreMethod
 from tallystick.usage.store.model import Usage, UsageQuery
 from tests.conftest import MakeDatabase
 
+D = Decimal
 JAN, FEB, MAR = (datetime(2024, month, 1, tzinfo=UTC) for month in (1, 2, 3))
 
 

@@ -1,9 +1,11 @@
 """From a job to bills: what is written, once, and again."""
 
 from datetime import UTC, date, datetime
-from decimal import Decimal as D
+from decimal import Decimal
 
 from tests.unit.billing.conftest import JAN, Books, lines
+
+D = Decimal
 
 
 def test_a_job_makes_a_tiered_bill_with_its_standing_charge(books: Books) -> None:
@@ -17,7 +19,7 @@ def test_a_job_makes_a_tiered_bill_with_its_standing_charge(books: Books) -> Non
     job = books.run()
 
     bill = books.bill(acme)
-    # 500 × 0.15 + 500 × 0.10 = 125; a whole month's standing charge
+    # 500 x 0.15 + 500 x 0.10 = 125; a whole month's standing charge
     assert lines(bill) == [("USAGE", "125.00"), ("STANDING_CHARGE", "100.00")]
     assert bill.bill_total == D("225.00")
     assert (bill.start_date, bill.end_date, bill.bill_date) == (
@@ -30,8 +32,8 @@ def test_a_job_makes_a_tiered_bill_with_its_standing_charge(books: Books) -> Non
     assert [e["newDto"]["billTotal"] for e in books.told("billing.bill.created")] == [D("225.00")]
     usage = (bill.line_items or [])[0]
     assert [(b.band_units, b.band_subtotal) for b in usage.usage_per_pricing_band] == [
-        (500, D("75")),
-        (500, D("50")),
+        (500, D(75)),
+        (500, D(50)),
     ]
     assert usage.average_unit_price == D("0.125")
 

@@ -1,0 +1,365 @@
+"""Bills, their lines, and the jobs that make them."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+from sqlalchemy import ColumnElement, Table
+
+from tallystick.api.accounts import SEARCH_PARAMETERS
+from tallystick.api.crud import paging
+from tallystick.api.routes import Call, Permission, QueryParameter, Route, organization_path
+from tallystick.billing import jobs, service
+from tallystick.billing.bill import Bill, BillAnswer, BillStatus
+from tallystick.billing.bill_job import BillJob
+from tallystick.billing.explain import LineExplanation
+from tallystick.billing.line_item import LineItem, LineItemType
+from tallystick.billing.verify import Verification
+from tallystick.kernel.periods import BillingFrequency
+from tallystick.kernel.problems import Problem
+from tallystick.platform.resources import By, Id, Page, resource_of
+from tallystick.platform.resources.filters import Filter, Values
+from tallystick.platform.resources.pages import PageRequest, page_request
+from tallystick.platform.resources.search import read_search, search
+from tallystick.platform.resources.transaction import from_request
+from tallystick.platform.resources.wire import InvalidBody, reader
+
+Handler = Callable[[Call], Any]
+Method = Literal["GET", "POST", "PUT", "DELETE"]
+LARGEST_PAGE = 100
+BILL = resource_of(Bill).permission_object
+JOB = resource_of(BillJob).permission_object
+READ, UPDATE, DELETE = (Permission(f"config:{a}", BILL) for a in ("retrieve", "update", "delete"))
+CREATE_JOB, UPDATE_JOB = Permission("config:create", JOB), Permission("config:update", JOB)
+ADDITIONAL = QueryParameter("additional", list[str])
+SEARCH_KEYS = {
+    "accountId": "account_id",
+    "locked": "locked",
+    "billDate": "bill_date",
+    "startDate": "start_date",
+    "endDate": "end_date",
+    "dueDate": "due_date",
+    "billingFrequency": "billing_frequency",
+    "id": "id",
+    "createdBy": "created_by",
+    "dtCreated": "dt_created",
+    "lastModifiedBy": "last_modified_by",
+    "ids": "id",
+}
+
+
+class ApproveBillsRequest(msgspec.Struct, kw_only=True, rename="camel"):
+    """Which bills to approve."""
+
+    bill_ids: Annotated[list[Id], Meta(min_length=1)]
+
+
+class BillApproval(msgspec.Struct, kw_only=True):
+    """How many bills were approved, in words."""
+
+    message: str
+
+
+class UpdateBillStatusRequest(msgspec.Struct, kw_only=True):
+    """The status a bill is to have."""
+
+    status: BillStatus
+
+
+class BillJobRecalculateRequest(msgspec.Struct, kw_only=True, rename="camel"):
+    """Which bills to make anew."""
+
+    version: int | None = None
+    bill_ids: Annotated[list[Id], Meta(min_length=1, max_length=100)]
+
+
+@dataclass(frozen=True)
+class DateRange:
+    """Keep the rows whose date is on or after, or before, the given one (semantics §1)."""
+
+    name: str
+    column: str
+    kind: Any = str
+
+    def clauses(self, table: Table, values: Values, now: datetime) -> Iterator[ColumnElement[bool]]:
+        """Compare the date: `…Start` is included, `…End` is not."""
+        for given in values.get(self.name, [])[:1]:
+            day = read_date(self.name, given)
+            column = table.c[self.column]
+            yield column >= day if self.name.endswith("Start") else column < day
+
+
+FILTERS: tuple[Filter, ...] = (
+    By("ids", "id", many=True),
+    By("accountId", "account_id"),
+    By("locked", "locked", item=bool),
+    By("status", "status", item=BillStatus),
+    By("billDate", "bill_date", item=date),
+    DateRange("billDateStart", "bill_date"),
+    DateRange("billDateEnd", "bill_date"),
+    DateRange("externalInvoiceDateStart", "external_invoice_date"),
+    DateRange("externalInvoiceDateEnd", "external_invoice_date"),
+    By("billJobId", "bill_job_id"),
+    By("billingFrequency", "billing_frequency", item=BillingFrequency),
+)
+LINE_FILTERS: tuple[Filter, ...] = (
+    By("commitmentId", "commitment_id"),
+    By("lineItemType", "line_item_type", item=LineItemType),
+    By("billId", "bill_id"),
+)
+
+
+def bill_routes() -> Iterator[Route]:
+    """Make all routes of billing; getting and listing jobs are generic."""
+    yield from _reading()
+    yield from _lines()
+    yield from _changing()
+    yield from _jobs()
+
+
+def _reading() -> Iterator[Route]:
+    paged = (*paging(LARGEST_PAGE), ADDITIONAL)
+    flags = (QueryParameter("excludeLineItems", bool), QueryParameter("includeBillTotal", bool))
+    own = tuple(QueryParameter(f.name, f.kind) for f in FILTERS)
+    page = Page[BillAnswer]
+    yield _get("bills", list_bills, "listBills", "List bills", page, query=(*paged, *own, *flags))
+    path = "bills/accountid/{accountId}"
+    yield _get(path, list_of_account, "listAccountBills", "List an account's bills", page, query=paged)
+    path = "bills/billingperiod/{lastDateInBillingPeriod}/{billingFrequency}"
+    yield _get(path, list_of_period, "listPeriodBills", "List the bills of a period", page, query=paged)
+    path, summary = "bills/latest/{accountId}", "Get the latest bill of an account"
+    yield _get(path, latest_bill, "getLatestBill", summary, BillAnswer, query=(ADDITIONAL,))
+    yield _get("bills/search", search_bills, "searchBills", "Search bills", page, query=SEARCH_PARAMETERS)
+    yield _get("bills/{id}", get_bill, "getBill", "Get a bill", BillAnswer, query=(ADDITIONAL,))
+
+
+def _lines() -> Iterator[Route]:
+    paged = (*paging(LARGEST_PAGE), ADDITIONAL)
+    own = tuple(QueryParameter(f.name, f.kind) for f in LINE_FILTERS)
+    page, summary = Page[LineItem], "List the lines of all bills"
+    yield _get("lineitems", list_lines, "listLineItems", summary, page, query=(*paged, *own))
+    path, summary = "bills/{billId}/lineitems", "List the lines of a bill"
+    yield _get(path, list_bill_lines, "listBillLineItems", summary, page, query=paged)
+    path, summary = "bills/{billId}/lineitems/{id}", "Get a line of a bill"
+    yield _get(path, get_line, "getBillLineItem", summary, LineItem, query=(ADDITIONAL,))
+    path, summary = f"{path}/explanation", "Explain a line of a bill"
+    yield _get(path, explain, "explainBillLineItem", summary, LineExplanation)
+
+
+def _changing() -> Iterator[Route]:
+    yield _do(
+        "PUT", "bills/{id}/status", UPDATE, set_status, "setBillStatus", request=UpdateBillStatusRequest
+    )
+    yield _do("PUT", "bills/{id}/lock", UPDATE, lock_bill, "lockBill")
+    yield _do("DELETE", "bills/{id}", DELETE, delete_bill, "deleteBill")
+    approved: Any = {"answer": BillApproval}
+    # Ids are required, and with them the original ignores these filters (semantics §22).
+    ignored = ("externalInvoiceDateStart", "externalInvoiceDateEnd", "accountIds")
+    asked: Any = {"request": ApproveBillsRequest, "query": tuple(QueryParameter(n) for n in ignored)}
+    yield _do("POST", "bills/approve", UPDATE, approve_bills, "approveBills", **asked, **approved)
+    path = "bills/billingperiod/{lastDateInBillingPeriod}/{billingFrequency}/approve"
+    yield _do("POST", path, UPDATE, approve_period, "approvePeriodBills", **approved)
+    yield _do("POST", "bills/{id}/verify", READ, verify_bill, "verifyBill", answer=Verification)
+
+
+def _jobs() -> Iterator[Route]:
+    body, anew = resource_of(BillJob).request_type, BillJobRecalculateRequest
+    debug = (QueryParameter("debug", bool),)
+    yield _do("POST", "bills/preview", CREATE_JOB, preview_bill, "previewBill", request=body, query=debug)
+    made: Any = {"answer": BillJob}
+    yield _do("POST", "billjobs", CREATE_JOB, create_job, "createBillJob", request=body, **made)
+    path = "billjobs/recalculate"
+    yield _do("POST", path, CREATE_JOB, recalculate, "createRecalculationJob", request=anew, **made)
+    yield _do("POST", "billjobs/{id}/cancel", UPDATE_JOB, cancel_job, "cancelBillJob", **made)
+
+
+# --- handlers -----------------------------------------------------------------------------------
+
+
+def list_bills(call: Call) -> Any:
+    """List bills by the filters; with their lines unless excluded."""
+    with call.services.database.reading(call.org_id) as tx:
+        clauses = _clauses(call, FILTERS, resource_of(Bill).table)
+        return service.page_of_bills(tx, _page(call), clauses, lines=not call.flag("excludeLineItems"))
+
+
+def list_of_account(call: Call) -> Any:
+    """List an account's bills, newest first."""
+    wanted = By("accountId", "account_id")
+    table = resource_of(Bill).table
+    clauses = wanted.clauses(table, {"accountId": [call.path["accountId"]]}, call.services.clock.now())
+    with call.services.database.reading(call.org_id) as tx:
+        return service.page_of_bills(tx, _page(call), clauses)
+
+
+def list_of_period(call: Call) -> Any:
+    """List the bills of the period that ends with a day."""
+    with call.services.database.reading(call.org_id) as tx:
+        return service.page_of_bills(tx, _page(call), service.period_clauses(*_period(call.path)))
+
+
+def latest_bill(call: Call) -> Any:
+    """Give an account's latest bill."""
+    with call.services.database.reading(call.org_id) as tx:
+        return service.latest_bill(tx, _path_id(call, "accountId"))
+
+
+def search_bills(call: Call) -> Any:
+    """Find bills by the search grammar."""
+    wanted = read_search(call.query)
+    with call.services.database.reading(call.org_id) as tx:
+        found = search(tx, Bill, SEARCH_KEYS, wanted)
+        return Page(service.with_lines(tx, found.data), found.next_token)
+
+
+def get_bill(call: Call) -> Any:
+    """Give a bill with its lines."""
+    with call.services.database.reading(call.org_id) as tx:
+        return service.get_bill(tx, call.path["id"])
+
+
+def list_lines(call: Call) -> Any:
+    """List lines of all bills, those of the newest bills first."""
+    with call.services.database.reading(call.org_id) as tx:
+        return tx.page(LineItem, _page(call), _clauses(call, LINE_FILTERS, resource_of(LineItem).table))
+
+
+def list_bill_lines(call: Call) -> Any:
+    """List a bill's lines in their order."""
+    with call.services.database.reading(call.org_id) as tx:
+        return service.page_of_lines(tx, call.path["billId"], _page(call))
+
+
+def get_line(call: Call) -> Any:
+    """Give one line."""
+    with call.services.database.reading(call.org_id) as tx:
+        return service.get_line(tx, call.path["billId"], call.path["id"])
+
+
+def explain(call: Call) -> Any:
+    """Explain one line: its derivation, as values and as text."""
+    with call.services.database.reading(call.org_id) as tx:
+        return service.explain_line(tx, call.path["billId"], call.path["id"])
+
+
+def set_status(call: Call) -> Any:
+    """Approve a bill, or take its approval back."""
+    with call.services.database.transaction(call.org_id, call.principal.id) as tx:
+        return service.set_status(tx, call.path["id"], call.body.status)
+
+
+def lock_bill(call: Call) -> Any:
+    """Lock a bill for good."""
+    with call.services.database.transaction(call.org_id, call.principal.id) as tx:
+        return service.lock_bill(tx, call.path["id"])
+
+
+def delete_bill(call: Call) -> Any:
+    """Delete a bill that is not locked."""
+    with call.services.database.transaction(call.org_id, call.principal.id) as tx:
+        return service.delete_bill(tx, call.path["id"])
+
+
+def approve_bills(call: Call) -> Any:
+    """Approve the named bills, all or none."""
+    with call.services.database.transaction(call.org_id, call.principal.id) as tx:
+        return _approved(service.approve_bills(tx, call.body.bill_ids))
+
+
+def approve_period(call: Call) -> Any:
+    """Approve all pending bills of a period."""
+    with call.services.database.transaction(call.org_id, call.principal.id) as tx:
+        return _approved(service.approve_period(tx, *_period(call.path)))
+
+
+def verify_bill(call: Call) -> Any:
+    """Recompute a bill from stored usage and compare."""
+    with call.services.database.snapshot(call.org_id) as tx:
+        return service.verify_bill(tx, call.services.usage, call.path["id"])
+
+
+def preview_bill(call: Call) -> Any:
+    """Calculate one bill and store nothing."""
+    with call.services.database.snapshot(call.org_id) as tx:
+        return service.preview_bill(tx, call.services.usage, from_request(BillJob, call.body))
+
+
+def create_job(call: Call) -> Any:
+    """Order the bills of a period."""
+    with call.services.database.transaction(call.org_id, call.principal.id) as tx:
+        return jobs.create_job(tx, from_request(BillJob, call.body))
+
+
+def recalculate(call: Call) -> Any:
+    """Order some bills anew."""
+    with call.services.database.transaction(call.org_id, call.principal.id) as tx:
+        return jobs.recalculate_job(tx, call.body.bill_ids)
+
+
+def cancel_job(call: Call) -> Any:
+    """End a job after the chunk it is at."""
+    with call.services.database.transaction(call.org_id, call.principal.id) as tx:
+        return jobs.cancel_job(tx, call.path["id"])
+
+
+# --- reading requests ---------------------------------------------------------------------------
+
+
+def _get(path: str, handler: Handler, operation_id: str, summary: str, answer: Any, **more: Any) -> Route:
+    tag = "Bill" if path.startswith("bills") else "LineItem"
+    where = organization_path(path)
+    return Route("GET", where, READ, handler, operation_id, tag, summary, answer=answer, **more)
+
+
+def _do(
+    method: Method, path: str, permission: Permission, handler: Handler, operation_id: str, **more: Any
+) -> Route:
+    """Make the route of a verb; the first line of its handler says what it does."""
+    tag = "Bill" if path.startswith("bills") else "BillJob"
+    summary = (handler.__doc__ or "").split("\n", 1)[0].rstrip(".")
+    where = organization_path(path)
+    return Route(
+        method, where, permission, handler, operation_id, tag, summary, **({"answer": BillAnswer} | more)
+    )
+
+
+def _page(call: Call) -> PageRequest:
+    return page_request(call.one("pageSize"), call.one("nextToken"), LARGEST_PAGE)
+
+
+def _clauses(call: Call, filters: tuple[Filter, ...], table: Table) -> list[ColumnElement[bool]]:
+    now = call.services.clock.now()
+    return [clause for f in filters for clause in f.clauses(table, call.query, now)]
+
+
+def _period(path: Mapping[str, str]) -> tuple[date, BillingFrequency]:
+    last_date = read_date("lastDateInBillingPeriod", path["lastDateInBillingPeriod"])
+    problems: list[Problem] = []
+    frequency = reader(BillingFrequency)(path["billingFrequency"], "billingFrequency", problems)
+    if problems:
+        raise InvalidBody(problems)
+    return last_date, frequency
+
+
+def _path_id(call: Call, name: str) -> str:
+    problems: list[Problem] = []
+    value: str = reader(Id)(call.path[name], name, problems)
+    if problems:
+        raise InvalidBody(problems)
+    return value
+
+
+def read_date(name: str, given: str) -> date:
+    """Read a date; of a date-time its day counts. Raises InvalidBody."""
+    try:
+        return date.fromisoformat(given[: len("2024-01-31")])
+    except ValueError as error:
+        fault = Problem(name, "wrong_format", "must be a date, such as 2024-01-31")
+        raise InvalidBody([fault]) from error
+
+
+def _approved(count: int) -> BillApproval:
+    return BillApproval(message=f"{count} bill{'' if count == 1 else 's'} approved")

@@ -1,0 +1,133 @@
+"""Put a line's derivation into words that anyone can check with a pocket calculator. Pure."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+
+import msgspec
+
+from tallystick.billing.derivation import ConversionFrom, Derivation, Proration, UnitsFrom, UsageSource
+from tallystick.billing.line_item import LineItem, LineItemType
+from tallystick.kernel.decimals import RoundingMode, plain, round_to
+from tallystick.rating.units import UsageRounding
+
+SHOWN_PLACES = 12
+
+
+class LineExplanation(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """How a line came to be: as values, and as text."""
+
+    bill_id: str
+    line_item_id: str
+    description: str
+    derivation: Derivation
+    text: list[str]
+
+
+def explanation(line: LineItem) -> LineExplanation:
+    """Explain a line."""
+    return LineExplanation(
+        bill_id=line.bill_id,
+        line_item_id=line.id,
+        description=line.description,
+        derivation=line.derivation or Derivation(),
+        text=explain(line),
+    )
+
+
+def explain(line: LineItem) -> list[str]:
+    """Give the derivation of a line as text, one step of arithmetic a line."""
+    why = line.derivation or Derivation()
+    start, end = _day(line.service_period_start_date), _day(line.service_period_end_date)
+    return [
+        f"{line.line_item_type.value}: {line.description}, from {start} up to {end} (not included)",
+        *(_usage(why.usage) if why.usage else ()),
+        *(_units(why.units) if why.units else ()),
+        *_bands(why, line),
+        *(_proration(why.proration, line.currency) if why.proration else ()),
+        *_minimum(why, line),
+        *_credit(why),
+        *(_conversion(why.conversion) if why.conversion else ()),
+    ]
+
+
+def _usage(usage: UsageSource) -> Iterator[str]:
+    segment = ", ".join(f"{k}={v}" for k, v in (usage.segment or {}).items())
+    of_segment = f" where {segment}" if segment else ""
+    pooled = f", {len(usage.account_ids)} accounts pooled" if len(usage.account_ids) > 1 else ""
+    yield (
+        f"usage: {usage.method} of {usage.field} on meter {usage.meter_code}{of_segment}{pooled},"
+        f" {_instant(usage.start)} <= ts < {_instant(usage.end)}"
+    )
+
+
+def _units(units: UnitsFrom) -> Iterator[str]:
+    no_data = " (no data: the aggregation's default value)" if units.is_default else ""
+    yield f"quantity: {_n(units.quantity)}{no_data}"
+    if units.quantity_per_unit != 1 or units.rounding is not UsageRounding.NONE:
+        rounded = "" if units.rounding is UsageRounding.NONE else f", rounded {units.rounding.value}"
+        yield (
+            f"units: {_n(units.quantity)} / {_n(units.quantity_per_unit)}{rounded}"
+            f" = {_n(units.units)} {units.unit}"
+        )
+
+
+def _bands(why: Derivation, line: LineItem) -> Iterator[str]:
+    if why.units_before is not None:
+        yield f"tiers span the plan: {_n(why.units_before)} units in earlier periods"
+    for band in why.bands:
+        fixed = f"{_n(band.fixed_price)} + " if band.fixed_price else ""
+        yield (
+            f"band from {_n(band.lower_limit)}: {fixed}{_n(band.units)} x {_n(band.unit_price)}"
+            f" = {_n(band.amount)} {line.currency}"
+        )
+    if len(why.bands) > 1:
+        yield f"bands together: {_n(sum((b.amount for b in why.bands), Decimal(0)))} {line.currency}"
+
+
+def _proration(part: Proration, currency: str) -> Iterator[str]:
+    if all(share.days == share.of for share in part.shares) and len(part.shares) == 1:
+        yield f"whole period: {_n(part.whole)} {currency}"
+    else:
+        days = " + ".join(f"{share.days}/{share.of}" for share in part.shares)
+        yield f"by days: {_n(part.whole)} x ({days}) = {_n(part.amount)} {currency}"
+
+
+def _minimum(why: Derivation, line: LineItem) -> Iterator[str]:
+    if why.minimum is None:
+        return
+    minimum, counted = _n(why.minimum.minimum), _n(why.minimum.counted)
+    if line.line_item_type is LineItemType.MINIMUM_SPEND_REFUND:
+        yield f"billed in advance: {minimum}; usage since: {counted}; refund: the lesser of the two"
+    elif why.minimum.in_advance:
+        yield f"minimum in advance: {minimum} {line.currency}"
+    else:
+        yield f"minimum {minimum} less usage {counted} = {_n(line.subtotal)} {line.currency}"
+
+
+def _credit(why: Derivation) -> Iterator[str]:
+    if why.credit is not None:
+        yield f"credit: priced at {_n(why.credit.priced)}, at most {_n(why.credit.limit)}"
+
+
+def _conversion(part: ConversionFrom) -> Iterator[str]:
+    if part.from_currency != part.to_currency:
+        product = _n(part.exact * part.rate)
+        yield (
+            f"converted: {_n(part.exact)} {part.from_currency} x {_n(part.rate)}"
+            f" = {product} {part.to_currency}"
+        )
+    yield f"billed: {part.converted:f} {part.to_currency}, rounded {part.mode.value} to {part.places} places"
+
+
+def _n(value: Decimal) -> str:
+    """Write a number without trailing zeros; what never ends is cut at twelve places."""
+    return f"{plain(round_to(value, SHOWN_PLACES, RoundingMode.HALF_EVEN)):f}"
+
+
+def _instant(at: datetime) -> str:
+    return at.isoformat().replace("+00:00", "Z")
+
+
+def _day(at: datetime) -> str:
+    return at.isoformat(sep=" ", timespec="minutes").replace("+00:00", " UTC")
