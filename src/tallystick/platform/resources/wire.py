@@ -9,7 +9,7 @@ import types
 import typing
 from collections.abc import Callable
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from functools import cache
 from typing import Annotated, Any, NamedTuple, TypeVar, Union, get_args, get_origin
 
@@ -64,6 +64,10 @@ def parse(body: bytes) -> Any:
         return _DECODER.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedJson(f"The body is not valid JSON: {error}") from error
+    except InvalidOperation as error:
+        raise MalformedJson(
+            "The body is not usable JSON: a number has an exponent beyond all use."
+        ) from error
 
 
 def read(raw: Any, cls: type[T]) -> T:
