@@ -40,6 +40,7 @@ from tallystick.usage.store.writer import GroupedWriter
 
 __all__ = [
     "Platform",
+    "free_port",
     "open_beside_server",
     "open_platform",
     "open_services",

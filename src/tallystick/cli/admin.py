@@ -1,7 +1,7 @@
 """`tallystick admin …`: set up and maintain a home, from the machine it is on."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -14,9 +14,11 @@ from tallystick.cli.profile import Connection, save_profile
 from tallystick.cli.server import Steps, settings_with, terminated_like_interrupted
 from tallystick.organizations.service import Bootstrapped
 from tallystick.organizations.service import bootstrap as make_organization
+from tallystick.platform.database import Database
+from tallystick.platform.home import HomeLocked
 from tallystick.platform.log import configure_logging
 from tallystick.platform.settings import Settings
-from tallystick.wiring import Platform, open_platform
+from tallystick.wiring import Platform, open_beside_server, open_platform
 
 
 def bootstrap(
@@ -30,7 +32,7 @@ def bootstrap(
 ) -> None:
     """Make an organization, its administrator and an access key, and print them once.
 
-    Works on the home itself, so the server must not run.
+    Works on the home itself, whether its server runs or not.
 
     **Example:** `tallystick admin bootstrap "Acme" you@acme.example --save`
 
@@ -50,10 +52,10 @@ def bootstrap(
         Print one JSON document.
     """
     settings = settings_with(home)
-    with _opened(settings) as platform:
+    with _database(settings) as database:
         made = make_organization(
-            platform.database,
-            platform.clock,
+            database,
+            database.clock,
             organization=organization,
             admin_email=admin_email,
             admin_password=password,
@@ -86,6 +88,20 @@ def migrate(*, home: Path | None = None, json: bool = False) -> None:
         print_json({"revision": revision})
     else:
         on_output().print(f"The database is at revision {revision}, the newest this version knows.")
+
+
+@contextmanager
+def _database(settings: Settings) -> Iterator[Database]:
+    """Open the database; where a server holds the home, beside that server."""
+    with ExitStack() as stack:
+        try:
+            database = stack.enter_context(_opened(settings)).database
+        except HomeLocked as error:
+            on_error().print(
+                f"  A server runs on this home (process {error.facts['pid']}): working beside it."
+            )
+            database = stack.enter_context(open_beside_server(settings))
+        yield database
 
 
 @contextmanager

@@ -131,7 +131,7 @@ def explain(
         return
     console = on_output()
     for each, explanation in told:
-        console.print(explanation_view(each, explanation))
+        console.print(explanation_view(each, explanation, found["currency"]))
         console.print()
 
 

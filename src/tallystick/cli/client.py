@@ -42,12 +42,21 @@ class Client:
     patience_s: how long a busy or vanished server is asked again, once it has answered at all.
     """
 
-    def __init__(self, connection: Connection, *, patience_s: float = 30.0, connections: int = 8) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        patience_s: float = 30.0,
+        connections: int = 8,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
         self.connection = connection
         self.url = connection.url or ""
         self._patience_s = patience_s
         limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
-        self._http = httpx.Client(base_url=self.url, timeout=TIMEOUT, limits=limits, trust_env=False)
+        self._http = httpx.Client(
+            base_url=self.url, timeout=TIMEOUT, limits=limits, transport=transport, trust_env=False
+        )
         self._token, self._token_until = "", 0.0
         self._signing_in = Lock()
         self._answered = False

@@ -3,20 +3,19 @@
 from typing import Any
 
 from rich.console import Group, RenderableType
+from rich.table import Table
 from rich.text import Text
 
 from tallystick.cli.output import money
 
 
-def explanation_view(line: dict[str, Any], explanation: Any) -> RenderableType:
-    """Make the derivation of a line: a heading with its amount, then the steps in the server's words."""
-    amount = money(line["convertedSubtotal"])
-    heading = Text.assemble((line["description"], "bold"), ("  ", ""), (amount, "bold"))
-    return Group(heading, *(Text(f"  {step}") for step in steps_of(explanation)))
-
-
-def steps_of(explanation: Any) -> list[str]:
-    """Give the steps of an explanation as lines of text."""
-    words = explanation.get("text") or explanation.get("steps") or []
-    lines = words.splitlines() if isinstance(words, str) else words
-    return [str(line) for line in lines]
+def explanation_view(line: dict[str, Any], explanation: Any, currency: str = "") -> RenderableType:
+    """Make the derivation of a line: a heading with its amount, then each step, its name beside it."""
+    heading = Text.assemble(
+        (line["description"], "bold"), "  ", (money(line["convertedSubtotal"], currency), "bold green")
+    )
+    steps = Table.grid(padding=(0, 2))
+    for step in explanation["text"]:
+        name, colon, words = step.partition(": ")
+        steps.add_row(Text(f"  {name}" if colon else "", style="dim"), Text(words if colon else step))
+    return Group(heading, steps)

@@ -1,5 +1,6 @@
 """`tallystick ingest FILE`: send usage with a progress bar, resumable and idempotent."""
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -18,13 +19,14 @@ from rich.text import Text
 
 from tallystick.cli.client import Client
 from tallystick.cli.errors import CommandError
-from tallystick.cli.output import on_error, on_output, print_json
+from tallystick.cli.output import counted, on_error, on_output, print_json
 from tallystick.cli.profile import NOWHERE, Connection, resolve
 from tallystick.cli.sending.files import Source, look_at
 from tallystick.cli.sending.mapping import CATEGORIES, Columns, read_fields
 from tallystick.cli.sending.run import Sending, Sent, send_file
 
 REJECTED = "ingest.validation.failure"
+MOST_MESSAGES, MOST_LINKS = 5, 3
 _GROUP = Group("Which column is what", sort_key=10)
 Names = tuple[str, ...]
 
@@ -222,32 +224,40 @@ def report(source: Source, sent: Sent, rejected: list[Any], *, as_json: bool) ->
         )
         return
     console.print(
-        f"[bold]{progress.accepted:,} measurements accepted[/] from {source.name}"
+        f"[bold]{counted(progress.accepted, 'measurement')} accepted[/] from {source.name}"
         f" [dim]in {seconds:.1f} s, {int(here / seconds):,} rows/s[/]"
     )
     if sent.resumed_at:
         console.print(f"  continued after row {sent.resumed_at:,}")
     if progress.left_out:
-        console.print(f"  [yellow]{progress.left_out:,} bad rows left out[/]; the first:")
+        console.print(f"  [yellow]{counted(progress.left_out, 'bad row')} left out[/]; the first:")
         for told in sent.bad_rows:
             console.print(f"    {told}", markup=False)
+    if sent.without_uid:
+        console.print("  Rows without a uid: sending them again counts them again.", style="yellow")
     _report_rejections(console, rejected)
 
 
 def _report_rejections(console: Any, rejected: list[Any]) -> None:
-    if not rejected:
+    """Sum up what the events say that came while this ran; another sender's may be among them."""
+    facts = [event["m3terEvent"]["eventData"] for event in rejected]
+    types: Counter[str] = Counter()
+    for each in facts:
+        types.update(each.get("countsByType", {}))
+    if not types:
         return
-    console.print(
-        f"  [yellow]Some were rejected while this ran[/]: {len(rejected)} events {REJECTED} say why."
-    )
-    for event in rejected[:3]:
-        console.print(f"    {_told(event)}", markup=False, soft_wrap=True)
-
-
-def _told(event: Any) -> str:
-    said = event.get("m3terEvent") or {}
-    facts = [f"{name} {value}" for name, value in said.items() if not isinstance(value, dict | list)]
-    return f"{event['id']}: {', '.join(facts)}"
+    told = ", ".join(f"{kind} {count:,}" for kind, count in types.most_common())
+    console.print(f"  [yellow]{types.total():,} rejected meanwhile[/]: {told}", soft_wrap=True)
+    messages = dict.fromkeys(message for each in facts for message in each.get("messages", ()))
+    for message in list(messages)[:MOST_MESSAGES]:
+        console.print(f"    {message}", markup=False, soft_wrap=True)
+    console.print("  Each of them with its reason can be downloaded; a link is given by")
+    for each in facts[:MOST_LINKS]:
+        console.print(f"    GET {each.get('getDownloadUrl', '')}", markup=False, soft_wrap=True)
+    if len(facts) > MOST_LINKS:
+        console.print(
+            f"    and {len(facts) - MOST_LINKS} more: GET …/events?eventName={REJECTED}", markup=False
+        )
 
 
 def _newest_rejection(client: Client) -> str:

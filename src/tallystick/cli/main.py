@@ -25,7 +25,8 @@ EXAMPLES = """\
 
 Every command has its own `--help`. Settings are environment variables: `tallystick config` lists them.
 """
-FAILED, USAGE, INTERRUPTED = 1, 2, 130
+FAILED, INTERRUPTED = 1, 130
+STDIN = "/dev/stdin"
 
 server_group = Group("Server", sort_key=1)
 client_group = Group("Talking to a running server", sort_key=2)
@@ -91,7 +92,8 @@ def _launcher(app: App) -> Callable[..., Any]:
         if no_color:
             os.environ["NO_COLOR"] = "1"
         try:
-            return app(tokens)
+            # A lone hyphen would be taken for an option with its name missing.
+            return app([STDIN if word == "-" else word for word in tokens])
         except (TallystickError, CommandError) as error:
             if debug:
                 raise

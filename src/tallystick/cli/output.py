@@ -69,6 +69,11 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], 
     return made
 
 
+def counted(count: int, noun: str) -> str:
+    """Write a count with its noun: 1 row, 1,000 rows."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def number(value: Decimal | float | str | None) -> str:
     """Write a number with thousands separated, every digit kept: 1,099 or 0.085."""
     if value is None:

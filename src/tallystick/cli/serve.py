@@ -34,10 +34,12 @@ def serve(
         Print one JSON document, `{"url", "home", "pid"}`, when it is ready.
     """
     from tallystick.platform.log import configure_logging  # noqa: PLC0415 - slow to import, and a help page is quick
-    from tallystick.wiring import open_platform, open_services, run_server, stop_on_signals  # noqa: PLC0415 - the same
+    from tallystick.wiring import free_port, open_platform, open_services, run_server, stop_on_signals  # noqa: PLC0415 - the same
 
     settings = settings_with(home, host, port)
     configure_logging(settings.log_level, settings.log_format)
+    if settings.port:
+        free_port(settings.host, settings.port)  # a taken port is told before anything is started
     steps = Steps()
 
     def ready(url: str) -> None:

@@ -2,16 +2,20 @@
 
 from typing import Any
 
-from tallystick.cli.billing import find_bill
+from rich.text import Text
+
+from tallystick.cli.billing import find_bill, period
 from tallystick.cli.client import Client
-from tallystick.cli.output import print_json
+from tallystick.cli.output import money, on_output, print_json, table
 from tallystick.cli.profile import NOWHERE, Connection, resolve
 
-DIFFERS = 1
+SAME, DIFFERENT = 0, 1
 
 
 def verify(bill: str, *, json: bool = False, connection: Connection = NOWHERE) -> int:
-    """Compute a bill again from stored usage and compare; nothing is changed. Exits with 1 where they differ.
+    """Compute a bill again from stored usage and compare it line by line. Nothing is changed.
+
+    Exits with 0 where they are equal and with 1 where they differ: usage or prices changed since.
 
     Parameters
     ----------
@@ -25,4 +29,26 @@ def verify(bill: str, *, json: bool = False, connection: Connection = NOWHERE) -
         answer: Any = client.post(f"bills/{found['id']}/verify", repeatable=True)
     if json:
         print_json(answer)
-    return 0
+    else:
+        _show(found, answer)
+    return SAME if answer["matches"] else DIFFERENT
+
+
+def _show(bill: Any, answer: Any) -> None:
+    console = on_output()
+    what = (
+        f"{bill.get('accountCode', bill['id'])}, {period(bill)}, {money(bill['billTotal'], bill['currency'])}"
+    )
+    if answer["matches"]:
+        console.print(Text.assemble(("matches ", "bold green"), f"{answer['linesChecked']} lines of {what}"))
+        return
+    console.print(Text.assemble(("differs ", "bold red"), what))
+    rows = [
+        (each["description"], each["field"], each.get("stored", "missing"), each.get("recomputed", "missing"))
+        for each in answer["differences"]
+    ]
+    columns = ("Line", "Field", "On the bill", "Computed now")
+    console.print(table("", columns, rows, right="On the bill,Computed now"))
+    console.print(
+        "To bring a bill that is not locked up to date, run its period again: `tallystick bill run`."
+    )

@@ -213,6 +213,16 @@ class EmbeddedPostgres:
             self.stop()
             raise
 
+    def beside(self) -> Postgres | None:
+        """Give the server that another process runs here, to use beside it; None where none runs."""
+        self._pid, sockets = self._found()
+        try:
+            if not self._pid or not sockets or not self._is_running():
+                return None
+            return self._open_database(sockets)
+        finally:
+            self._pid = 0  # not ours to stop
+
     def stop(self) -> None:
         """Shut the server down (PostgreSQL's fast mode: open transactions roll back) and wait for its end."""
         if not self._pid:

@@ -48,7 +48,7 @@ def largest_bills(console: Console, bills: list[Bill], month: str) -> None:
 def derivation(console: Console, bill: Bill, line: Line, explanation: Any) -> None:
     """Show how one line came to be."""
     console.print(f"\n[bold]Where {bill['accountCode']}'s line for flights comes from[/]")
-    console.print(explanation_view(line, explanation))
+    console.print(explanation_view(line, explanation, bill["currency"]))
 
 
 def comparison(console: Console, months: Iterable[tuple[str, Sums, Sums]]) -> None:

@@ -11,7 +11,7 @@ IN_FLIGHT = 4
 
 
 def set_catalogue(client: Client, first_month: str) -> str:
-    """Make product, meter, aggregations, plan and prices; bill at the turn of the month. Gives the plan's id."""
+    """Make product, meter, aggregations, plan and prices; bill monthly. Gives the plan's id."""
     config = client.get("organizationconfig")
     client.put("organizationconfig", {**config, "monthEpoch": f"{first_month}-01"})
     product = client.post("products", prices.PRODUCT)["id"]

@@ -13,7 +13,8 @@ import msgspec
 
 from tallystick.cli.errors import CommandError
 
-STDIN = Path("-")
+STDIN = Path("/dev/stdin")
+"What `-` on the command line becomes."
 FORMATS = {
     ".csv": "CSV",
     ".jsonl": "JSON lines",
@@ -88,7 +89,7 @@ def _digest(file: Path) -> tuple[str, int]:
 
 def _csv_rows(file: Path) -> Iterator[Row]:
     with file.open(encoding="utf-8-sig", newline="") as text:
-        reader = csv.reader(text)
+        reader = csv.reader(text, strict=True)
         try:
             header = [name.strip() for name in next(reader, [])]
             if len(set(header)) < len(header) or not all(header):

@@ -32,6 +32,8 @@ class Sent:
     resumed_at: int
     seconds: float = 0.0
     rows_read: int = 0
+    without_uid: int = 0
+    "Rows that cannot be told apart when they are sent again."
     bad_rows: list[str] = field(default_factory=list)
     bad_ahead: deque[int] = field(default_factory=deque)
     "Bad rows beyond what is known to have arrived."
@@ -105,7 +107,7 @@ def _measurements(
         if number <= sent.resumed_at:
             continue
         try:
-            yield number, mapper(number, row)
+            measurement = mapper(number, row)
         except BadRow as error:
             told = f"row {number:,}: {error}"
             if not how.skip_bad:
@@ -114,6 +116,9 @@ def _measurements(
             sent.bad_ahead.append(number)
             if len(sent.bad_rows) < MOST_TOLD:
                 sent.bad_rows.append(told)
+        else:
+            sent.without_uid += "uid" not in measurement
+            yield number, measurement
 
 
 def _sender(client: Client) -> Callable[[Batch], None]:
