@@ -5,6 +5,7 @@ goes on after its last whole chunk and never bills twice.
 """
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -35,6 +36,17 @@ NEVER = "00000000-0000-0000-0000-000000000000"
 
 
 @dataclass(frozen=True)
+class Chunk:
+    """Some accounts' bills (or bills made anew), ready to be saved. after: the cursor it follows."""
+
+    after: str | None
+    work: list[str]
+    drafts: list[Draft]
+    failures: list[Failure]
+    is_last: bool
+
+
+@dataclass(frozen=True)
 class BillRunner:
     """What a run works with.
 
@@ -57,14 +69,28 @@ class BillRunner:
         A bug ends the job as CANCELLED, with the failure noted, so that it does not run forever.
         """
         try:
-            job = self._start(org_id, job_id)
-            while job.is_active:
-                job = self._chunk(org_id, job)
+            with ThreadPoolExecutor(1, thread_name_prefix="billing") as ahead:
+                self._go_on(org_id, self._start(org_id, job_id), ahead)
         except Unavailable:
             raise
         except Exception as error:
             self._give_up(org_id, job_id, error)
             raise
+
+    def _go_on(self, org_id: str, job: BillJob, ahead: Executor) -> None:
+        """Do chunk after chunk; while one is saved, the next is loaded and calculated already.
+
+        Raises JobInterrupted when the worker is stopping.
+        """
+        chunk: Chunk | None = None
+        while job.is_active:
+            if self.is_stopping():
+                raise JobInterrupted
+            if chunk is None or chunk.after != job.cursor:
+                chunk = self._prepare(org_id, job, job.cursor)
+            following = None if chunk.is_last else ahead.submit(self._prepare, org_id, job, chunk.work[-1])
+            job = self._save(org_id, job, chunk)
+            chunk = following.result() if following else None
 
     def _start(self, org_id: str, job_id: str) -> BillJob:
         """Count what is to be done, once, and fix the billing date."""
@@ -80,23 +106,22 @@ class BillRunner:
             )
             return tx.update(job, running)
 
-    def _chunk(self, org_id: str, job: BillJob) -> BillJob:
-        """Do the next chunk: load, calculate, save. The last one completes the job.
-
-        Raises JobInterrupted when the worker is stopping.
-        """
-        if self.is_stopping():
-            raise JobInterrupted
+    def _prepare(self, org_id: str, job: BillJob, after: str | None) -> Chunk:
+        """Load and calculate the chunk that follows a cursor, from one snapshot."""
         with self.database.snapshot(org_id) as tx:
-            work = _next(tx, job, self.chunk)
+            work = _next(tx, job, after, self.chunk)
             loaded = _load(tx, self.usage, job, work)
         drafts, failures = calculate_all(loaded)
-        with self.database.transaction(org_id, job.last_modified_by or NEVER) as tx:
+        return Chunk(after, work, drafts, failures, is_last=len(work) < self.chunk)
+
+    def _save(self, org_id: str, job: BillJob, chunk: Chunk) -> BillJob:
+        """Save a chunk and move the cursor, in one transaction. The last chunk completes the job."""
+        with self.database.transaction(org_id, job.created_by or NEVER) as tx:
             current = tx.get(BillJob, job.id, lock=True)
-            if not current.is_active or current.cursor != job.cursor:
+            if not current.is_active or current.cursor != chunk.after:
                 return current  # cancelled, or another worker did this chunk: what was calculated is dropped
-            save_bills(tx, drafts, failures, _stamp(self.clock, current))
-            return _advance(tx, current, work, is_last=len(work) < self.chunk)
+            save_bills(tx, chunk.drafts, chunk.failures, _stamp(self.clock, current))
+            return _advance(tx, current, chunk)
 
     def _give_up(self, org_id: str, job_id: str, error: Exception) -> None:
         with self.database.transaction(org_id) as tx:
@@ -158,9 +183,9 @@ def _count(tx: Transaction, job: BillJob) -> int:
     return int(tx.execute(counted).scalar_one())
 
 
-def _next(tx: Transaction, job: BillJob, chunk: int) -> list[str]:
+def _next(tx: Transaction, job: BillJob, after: str | None, chunk: int) -> list[str]:
     """Give the next ids after the cursor: of accounts with plans, or of bills to make anew."""
-    cursor = job.cursor or NEVER
+    cursor = after or NEVER
     if job.type is BillJobType.RECALCULATE:
         return [b for b in sorted(job.bill_ids or []) if b > cursor][:chunk]
     if job.account_ids is not None:
@@ -191,13 +216,14 @@ def _stamp(clock: Clock, job: BillJob) -> Stamp:
     )
 
 
-def _advance(tx: Transaction, job: BillJob, work: Sequence[str], *, is_last: bool) -> BillJob:
+def _advance(tx: Transaction, job: BillJob, chunk: Chunk) -> BillJob:
     """Move the cursor without an event; the end of the job is one."""
-    pending = 0 if is_last else max(0, job.pending - len(work))
-    moved = msgspec.structs.replace(job, cursor=work[-1] if work else job.cursor, pending=pending)
-    if is_last:
+    pending = 0 if chunk.is_last else max(0, job.pending - len(chunk.work))
+    cursor = chunk.work[-1] if chunk.work else job.cursor
+    moved = msgspec.structs.replace(job, cursor=cursor, pending=pending)
+    if chunk.is_last:
         return tx.update(job, msgspec.structs.replace(moved, status=BillJobStatus.COMPLETE))
     table = resource_of(BillJob).table
     own = (table.c.org_id == tx.org_id, table.c.id == job.id)
-    tx.execute(update(table).where(*own).values(cursor=moved.cursor, pending=pending))
+    tx.execute(update(table).where(*own).values(cursor=cursor, pending=pending))
     return moved
