@@ -1,7 +1,7 @@
 """The one verb, on real engines: what is good is stored once, the rest is kept with its reason."""
 
 import json
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -14,12 +14,15 @@ from hypothesis import strategies as st
 
 from tallystick.accounts.account import Account
 from tallystick.catalogue.meter import DataField, FieldCategory, Meter
+from tallystick.kernel.errors import Unavailable
 from tallystick.platform.resources.transaction import ResourceNotFound
 from tallystick.usage.envelope import Measurement
 from tallystick.usage.failures import EVENT, load_failures
 from tallystick.usage.meters import meter_reader
 from tallystick.usage.rules import MOST_AHEAD, FailureType
 from tallystick.usage.service import Derived, Ingest
+from tallystick.usage.skeletons import skeleton
+from tallystick.usage.store.writer import GroupedWriter
 from tests.unit.usage.conftest import NOW, Desk, StandingClock, flight
 
 
@@ -81,6 +84,30 @@ def test_an_account_that_many_ask_for_at_once_is_made_once(desk: Desk) -> None:
     assert [outcome.stored for outcome in outcomes] == [1] * 16
     assert set(accounts(desk)) == {"new0", "new1"}
     assert len({str(row["account_id"]) for row in desk.stored(meter)}) == 2
+
+
+def test_an_account_that_someone_creates_meanwhile_is_taken(desk: Desk) -> None:
+    meter = desk.meter()
+    with ThreadPoolExecutor(1) as threads:
+        with desk.database.transaction(desk.org_id) as tx:
+            by_hand = tx.create(skeleton("new"))
+            waiting = threads.submit(desk, flight(account="new"))
+            assert not wait([waiting], timeout=0.3).done  # our row is not committed, and its code is unique
+        assert waiting.result(30).stored == 1
+    assert [str(row["account_id"]) for row in desk.stored(meter)] == [by_hand.id]
+
+
+def test_nothing_is_recorded_when_usage_cannot_be_stored(desk: Desk) -> None:
+    meter = desk.meter()
+    closed = GroupedWriter(desk.store, StandingClock())
+    closed.start()
+    closed.close()
+    ingest = Ingest(desk.database, closed, StandingClock(), desk.resolution)
+    batch = [flight("a"), flight("b", measure={})]
+    with pytest.raises(Unavailable):
+        ingest(desk.org_id, desk.actor, batch)
+    assert desk.events(EVENT) == []
+    assert desk(*batch).stored == len(desk.stored(meter)) == 1
 
 
 def test_a_missing_uid_is_made_up(desk: Desk) -> None:
