@@ -14,7 +14,7 @@ from tallystick.cli.billing import (
     UUID,
     Bill,
     bill_view,
-    bills_of_job,
+    bills_of_request,
     bills_table,
     explanation_of,
     find_bill,
@@ -25,7 +25,7 @@ from tallystick.cli.billing import (
 from tallystick.cli.client import Client
 from tallystick.cli.errors import CommandError
 from tallystick.cli.explanation import explanation_view
-from tallystick.cli.output import money, on_error, on_output, print_json
+from tallystick.cli.output import counted, money, on_error, on_output, print_json
 from tallystick.cli.profile import NOWHERE, Connection, resolve
 
 MONTH = re.compile(r"(\d{4})-(\d{2})")
@@ -82,7 +82,7 @@ def run(
         request = job_request(client, scope)
         with JobBar() as bar:
             job = run_job(client, request, bar.advance)
-        bills = bills_of_job(client, job["id"])
+        bills = bills_of_request(client, request, job["id"])
     if json:
         print_json({"job": job, "bills": bills})
     else:
@@ -203,7 +203,8 @@ def _list(job: Any, bills: list[Bill], top: int) -> None:
     console = on_output()
     shown = bills[:top] if top > 0 else bills
     if not bills:
-        console.print("No bills: nobody was on a plan that bills in this period.")
+        accounts = counted(job["total"], "account")
+        console.print(f"{accounts} looked at, no bill made: all are up to date, or nobody's plan bills then.")
         return
     console.print(bills_table(shown))
     sums: dict[str, Any] = {}
@@ -212,6 +213,6 @@ def _list(job: Any, bills: list[Bill], top: int) -> None:
     more = f", {len(bills) - len(shown):,} more not shown (--top 0)" if len(shown) < len(bills) else ""
     console.print()
     for currency, amount in sorted(sums.items()):
-        console.print(Text(f"{money(amount, currency)} in {len(bills):,} bills{more}", style="bold"))
+        console.print(Text(f"{money(amount, currency)} in {counted(len(bills), 'bill')}{more}", style="bold"))
     if job["status"] != "COMPLETE":
         console.print(f"The job {job['id']} was {job['status'].lower()}.", style="yellow")

@@ -1,8 +1,10 @@
 """Bills as the client commands and the demo see them: running jobs, finding bills, tables and words."""
 
+import calendar
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -40,6 +42,24 @@ def bills_of_job(client: Client, job_id: str, *, lines: bool = False) -> list[Bi
     bills = client.every(
         "bills", billJobId=job_id, includeBillTotal="true", excludeLineItems=str(not lines).lower()
     )
+    return largest_first(bills)
+
+
+def bills_of_request(client: Client, request: dict[str, Any], job_id: str) -> list[Bill]:
+    """Read the bills that a job was for, the largest first, also those that were up to date already.
+
+    Where the request names no period, only those that the job made or changed.
+    """
+    last, frequency = request.get("lastDateInBillingPeriod"), request.get("billingFrequency")
+    if not last or not frequency:
+        return bills_of_job(client, job_id)
+    wanted = request.get("accountIds")
+    bills = client.every(f"bills/billingperiod/{last}/{frequency}")
+    return largest_first(bill for bill in bills if not wanted or bill["accountId"] in wanted)
+
+
+def largest_first(bills: Iterable[Bill]) -> list[Bill]:
+    """Sort bills by their totals."""
     return sorted(bills, key=lambda bill: (-total_of(bill), bill.get("accountCode", "")))
 
 
@@ -97,8 +117,11 @@ def bills_table(bills: Sequence[Bill], title: str = "") -> Table:
 
 
 def period(bill: Bill) -> str:
-    """Write a bill's period; the end is the first day that no longer belongs to it."""
-    return f"{bill['startDate']} to {bill['endDate']}"
+    """Write a bill's period: 2026-01 for that month, otherwise its first day and the first one after it."""
+    start, end = (date.fromisoformat(bill[name]) for name in ("startDate", "endDate"))
+    if start.day == 1 and end == start + timedelta(calendar.monthrange(start.year, start.month)[1]):
+        return f"{start:%Y-%m}"
+    return f"{start} to {end}"
 
 
 def line_rows(bill: Bill) -> Iterable[tuple[str, ...]]:

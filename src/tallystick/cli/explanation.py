@@ -15,7 +15,9 @@ def explanation_view(line: dict[str, Any], explanation: Any, currency: str = "")
         (line["description"], "bold"), "  ", (money(line["convertedSubtotal"], currency), "bold green")
     )
     steps = Table.grid(padding=(0, 2))
-    for step in explanation["text"]:
+    for place, step in enumerate(explanation["text"]):
         name, colon, words = step.partition(": ")
+        if place == 0:  # "USAGE: Flights, from … up to …": the heading says the rest already
+            name, words = "time", words.removeprefix(f"{line['description']}, ")
         steps.add_row(Text(f"  {name}" if colon else "", style="dim"), Text(words if colon else step))
     return Group(heading, steps)

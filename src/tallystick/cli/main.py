@@ -40,12 +40,32 @@ COMMANDS = {
     "ingest": (client_group, "Send a file of usage: CSV, JSON lines or Parquet."),
     "verify": (client_group, "Compute a bill again from stored usage and compare."),
 }
+GROUPS = {
+    "admin": (
+        server_group,
+        "Set up and maintain a home.",
+        {
+            "bootstrap": "Make an organization, its administrator and an access key, and print them once.",
+            "migrate": "Bring the database to this version.",
+        },
+    ),
+    "bill": (
+        client_group,
+        "Run, show and explain bills.",
+        {
+            "run": "Run bills and list them, the largest first.",
+            "show": "Show a bill and its lines.",
+            "explain": "Explain where the amounts of a bill come from.",
+        },
+    ),
+}
 
 
-def make_app(*, listing: bool = False) -> App:
+def make_app(given: Sequence[str] = ()) -> App:
     """Make the command tree. Commands are named by path, so only the one that runs is imported.
 
-    listing: say in a sentence what each is; otherwise its own docstring is its help.
+    given: the words of the command line. A command that is among them brings its docstring as its help;
+    of the others a sentence for the list is enough.
     """
     app = App(
         name="tallystick",
@@ -59,17 +79,14 @@ def make_app(*, listing: bool = False) -> App:
         suppress_keyboard_interrupt=False,
     )
     for name, (group, summary) in COMMANDS.items():
-        told = {"help": summary} if listing else {"help_epilogue": ""}
+        told = {"help_epilogue": ""} if name in given else {"help": summary}
         app.command(f"tallystick.cli.{name}:{name}", name=name, group=group, **told)
-    admin = App(name="admin", help="Set up and maintain a home.", help_epilogue="", group=server_group)
-    admin.command("tallystick.cli.admin:bootstrap", name="bootstrap")
-    admin.command("tallystick.cli.admin:migrate", name="migrate")
-    app.command(admin)
-    bill = App(name="bill", help="Run, show and explain bills.", help_epilogue="", group=client_group)
-    bill.command("tallystick.cli.bill:run", name="run")
-    bill.command("tallystick.cli.bill:show", name="show")
-    bill.command("tallystick.cli.bill:explain", name="explain")
-    app.command(bill)
+    for name, (group, summary, commands) in GROUPS.items():
+        inner = App(name=name, help=summary, help_epilogue="", group=group)
+        for command, meaning in commands.items():
+            told = {} if command in given else {"help": meaning}
+            inner.command(f"tallystick.cli.{name}:{command}", name=command, **told)
+        app.command(inner)
     app.meta.default(_launcher(app))
     return app
 
@@ -107,7 +124,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0 done, 1 refused or failed, 2 wrongly used, 130 interrupted."""
     given = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        result = make_app(listing=not any(word in COMMANDS for word in given)).meta(given)
+        result = make_app(given).meta(given)
     except KeyboardInterrupt:
         on_error().print("interrupted", style="yellow")
         sys.exit(INTERRUPTED)

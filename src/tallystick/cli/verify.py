@@ -6,7 +6,7 @@ from rich.text import Text
 
 from tallystick.cli.billing import find_bill, period
 from tallystick.cli.client import Client
-from tallystick.cli.output import money, on_output, print_json, table
+from tallystick.cli.output import counted, money, on_output, print_json, table
 from tallystick.cli.profile import NOWHERE, Connection, resolve
 
 SAME, DIFFERENT = 0, 1
@@ -40,7 +40,9 @@ def _show(bill: Any, answer: Any) -> None:
         f"{bill.get('accountCode', bill['id'])}, {period(bill)}, {money(bill['billTotal'], bill['currency'])}"
     )
     if answer["matches"]:
-        console.print(Text.assemble(("matches ", "bold green"), f"{answer['linesChecked']} lines of {what}"))
+        console.print(
+            Text.assemble(("matches ", "bold green"), f"{counted(answer['linesChecked'], 'line')} of {what}")
+        )
         return
     console.print(Text.assemble(("differs ", "bold red"), what))
     rows = [

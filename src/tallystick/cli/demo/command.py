@@ -73,12 +73,20 @@ def demo(*, keep: bool = False, flights: Path | None = None, json: bool = False)
     console = on_error() if json else on_output()
     report.title(console)
     folder = Path(tempfile.mkdtemp(prefix="tallystick-demo-"))
+    stack, stays = ExitStack(), keep
     try:
-        with ExitStack() as stack:
-            _demonstrate(console, folder, find_flights(flights), stack, keep=keep, as_json=json)
+        _demonstrate(console, folder, find_flights(flights), stack, keep=keep, as_json=json)
+    except Exception:
+        stays = True
+        report.failed(console, folder)
+        raise
     finally:
-        if not keep:
-            shutil.rmtree(folder, ignore_errors=True)
+        with console.status("Stopping the server …", spinner_style="cyan"):
+            stack.close()
+            if not stays:
+                shutil.rmtree(folder, ignore_errors=True)
+    if keep:
+        report.stopped(console, folder)
 
 
 def _demonstrate(
@@ -91,11 +99,12 @@ def _demonstrate(
         flights = read_flights(file)
         stage.result = f"{flights.rows:,} real flights from {len(flights.airports):,} airports read"
     with stages.stage("Starting PostgreSQL, ClickHouse and the server") as stage:
-        made = server.bootstrap(home)
-        url = stack.enter_context(
-            server.running(home, server.preferred_port() if keep else 0, folder / "server.log")
-        )
+        port = server.preferred_port() if keep else 0
+        url = stack.enter_context(server.running(home, port, folder / "server.log"))
         stage.result = "PostgreSQL, ClickHouse and server started"
+    with stages.stage("Making the organization") as stage:
+        made = server.bootstrap(home)
+        stage.result = "Organization, administrator and access key made"
     connection = server.connection(url, made)
     client = stack.enter_context(Client(connection))
     _load(client, flights, stages)
@@ -110,7 +119,6 @@ def _demonstrate(
     if kept:
         report.waiting(console)
         _until_interrupted()
-        report.stopped(console, kept.home, url)
 
 
 def _load(client: Client, flights: Flights, stages: Stages) -> None:

@@ -13,6 +13,7 @@ from tallystick.cli.demo.check import Sums
 from tallystick.cli.explanation import explanation_view
 from tallystick.cli.output import money, number, table
 from tallystick.cli.profile import Connection
+from tallystick.cli.program import program
 
 LARGEST = 10
 
@@ -70,9 +71,9 @@ def where_to_go(console: Console) -> None:
         console,
         "Where to go next",
         (
-            ("tallystick demo --keep", "the same, and the server stays for you to try"),
-            ("tallystick admin bootstrap ORG E-MAIL --save", "an organization of your own"),
-            ("tallystick serve", "your own server"),
+            (f"{program()} demo --keep", "the same, and the server stays for you to try"),
+            (f"{program()} admin bootstrap ORG E-MAIL --save", "an organization of your own"),
+            (f"{program()} serve", "your own server"),
             ("README.md", "a first bill by curl"),
         ),
     )
@@ -88,6 +89,7 @@ def how_to_reach(console: Console, connection: Connection, made: dict[str, Any],
         ("API secret", connection.secret),
         ("Log-in", f"{made['adminEmail']}  {made['adminPassword']}"),
         ("Saved in", str(saved)),
+        ("Whole API", f"{connection.url}/openapi.json"),
     )
     for name, value in facts:
         console.print(Text.assemble((f"  {name:13}", "dim"), str(value)), soft_wrap=True)
@@ -95,16 +97,17 @@ def how_to_reach(console: Console, connection: Connection, made: dict[str, Any],
         console,
         "Try, in another terminal",
         (
-            ("tallystick bill show ORD", "a bill"),
-            ("tallystick bill explain ORD", "where its amounts come from"),
-            ("tallystick verify ORD", "computed again and compared"),
+            (f"{program()} bill show ORD", "a bill"),
+            (f"{program()} bill explain ORD", "where its amounts come from"),
+            (f"{program()} verify ORD", "computed again and compared"),
         ),
     )
     console.print("\n[bold]By curl[/]")
     for line in (
-        f"curl -s -u {connection.key}:{connection.secret} \\",
-        f"  -d grant_type=client_credentials {connection.url}/oauth/token",
-        f'curl -s -H "Authorization: Bearer $TOKEN" {connection.url}/organizations/{connection.org}/bills',
+        f"TOKEN=$(curl -s -d grant_type=client_credentials -u {connection.key}:{connection.secret} \\",
+        f'  {connection.url}/oauth/token | sed \'s/.*"access_token":"\\([^"]*\\).*/\\1/\')',
+        'curl -s -H "Authorization: Bearer $TOKEN" \\',
+        f'  "{connection.url}/organizations/{connection.org}/bills?pageSize=1"',
     ):
         console.print(Text(f"  {line}"), soft_wrap=True)
 
@@ -114,12 +117,18 @@ def waiting(console: Console) -> None:
     console.print("\nCtrl-C stops the server; its home stays.")
 
 
-def stopped(console: Console, home: Path, url: str) -> None:
+def failed(console: Console, folder: Path) -> None:
+    """Say where the traces are."""
+    console.print(
+        f"\nThe demo failed. What it left, the server's log among it, stays in {folder}", style="yellow"
+    )
+
+
+def stopped(console: Console, folder: Path) -> None:
     """Say how to start the kept home again, and how to be rid of it."""
-    port = url.rpartition(":")[2]
     console.print("\nStopped. The home stays:")
-    console.print(Text(f"  start it again   tallystick serve --home {home} --port {port}"), soft_wrap=True)
-    console.print(Text(f"  throw it away    rm -r {home.parent}"), soft_wrap=True)
+    console.print(Text(f"  start it again   {program()} serve --home {folder / 'home'}"), soft_wrap=True)
+    console.print(Text(f"  throw it away    rm -r {folder}"), soft_wrap=True)
 
 
 def _commands(console: Console, heading: str, commands: Iterable[tuple[str, str]]) -> None:
