@@ -11,6 +11,7 @@ from tallystick.api.openapi import document
 from tallystick.api.server import free_port, serve, stop_on_signals
 from tallystick.api.services import Services
 from tallystick.billing.jobs import BillRunner
+from tallystick.catalogue.compound_aggregation import follow_segments
 from tallystick.events.record import record_change
 from tallystick.kernel.clock import Clock
 from tallystick.organizations.throttle import Throttle
@@ -83,6 +84,7 @@ def open_platform(
         def record(tx: Transaction, change: Change) -> None:
             record_change(tx, change)
             resolution.note_change(tx, change)
+            follow_segments(tx, change)
 
         database = Database(postgres.url, clock, record)
         stack.callback(database.close)

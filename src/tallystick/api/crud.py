@@ -21,6 +21,11 @@ def crud_routes() -> Iterator[Route]:
                 yield make(declared)
 
 
+def crud_route(declared: Resource, verb: str) -> Route:
+    """Make one route of a collection, for a domain whose answer goes beyond what is declared."""
+    return _COLLECTION[verb](declared)
+
+
 def paging(largest: int) -> tuple[QueryParameter, ...]:
     """Describe the parameters that every list takes."""
     size = QueryParameter("pageSize", int, {"minimum": 1, "maximum": largest})

@@ -5,6 +5,8 @@ import tallystick.organizations.custom_field
 import tallystick.pricing.pricing  # noqa: F401 - importing a domain declares its resources
 from tallystick.api.accounts import account_routes
 from tallystick.api.bills import bill_routes
+from tallystick.api.compound_aggregations import compound_aggregation_routes
+from tallystick.api.counters import counter_routes
 from tallystick.api.crud import crud_routes
 from tallystick.api.events import event_routes
 from tallystick.api.measurements import measurement_routes
@@ -17,6 +19,8 @@ ROUTES = (
     *crud_routes(),
     *account_routes(),
     *bill_routes(),
+    *compound_aggregation_routes(),
+    *counter_routes(),
     *event_routes(),
     *measurement_routes(),
 )

@@ -97,7 +97,16 @@ class Aggregation(Entity, kw_only=True):
         if meter is not None:
             yield from self._suits(meter)
         if isinstance(old, Aggregation):
-            yield from priced_segments_stay(tx, old, self)
+            yield from segments_stay(tx, self.id, old.segments, self.segments, "segments")
+            yield from compounds_stay_whole(tx, old, self)
+
+    def check_delete(self, tx: Transaction) -> Iterator[Problem]:
+        """A compound aggregation does not lose what it calculates with."""
+        from tallystick.catalogue.compound_aggregation import compounds_naming  # noqa: PLC0415 - the two know each other
+
+        for compound in compounds_naming(tx, self.code):
+            message = f"the compound aggregation {compound.name!r} calculates with it"
+            yield Problem("code", "code_in_use", message)
 
     def _suits(self, meter: Meter) -> Iterator[Problem]:
         target = meter.field(self.target_field)
@@ -123,15 +132,30 @@ class Aggregation(Entity, kw_only=True):
                 )
 
 
-def priced_segments_stay(tx: Transaction, old: Aggregation, new: Aggregation) -> Iterator[Problem]:
-    """Refuse to remove a segment that a pricing names (semantics §10)."""
-    gone = [s for s in old.segments if s not in new.segments]
-    for check in segment_users:
+def segments_stay(
+    tx: Transaction, owner_id: str, old: list[Segment], new: list[Segment], field: str
+) -> Iterator[Problem]:
+    """Refuse to lose a segment that a pricing names (semantics §10). owner_id: of what has the segments."""
+    gone = [s for s in old if s not in new]
+    for find_user in segment_users:
         for segment in gone:
-            user = check(tx, new.id, segment)
+            user = find_user(tx, owner_id, segment)
             if user is not None:
-                yield Problem("segments", "segment_in_use", f"{segment} cannot be removed: {user} prices it")
+                yield Problem(field, "segment_in_use", f"{segment} cannot be removed: {user} prices it")
+
+
+def compounds_stay_whole(tx: Transaction, old: Aggregation, new: Aggregation) -> Iterator[Problem]:
+    """Refuse to take from a compound aggregation what it names, or a priced segment (semantics §11)."""
+    from tallystick.catalogue.compound_aggregation import compounds_naming, segments_with  # noqa: PLC0415 - the same
+
+    for compound in compounds_naming(tx, old.code):
+        if new.code != old.code:
+            message = f"cannot change: the compound aggregation {compound.name!r} names {old.code}"
+            yield Problem("code", "code_in_use", message)
+        elif new.segments != old.segments:
+            left = segments_with(tx, compound, new)
+            yield from segments_stay(tx, compound.id, compound.segments, left, "segments")
 
 
 segment_users: list[SegmentUser] = []
-"Asks those further up who may use a segment; wiring adds to it by importing them."
+"Asks those further up who may use a segment of an aggregation, compound or not, by its id."

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from tallystick.catalogue.aggregation import Aggregation, Segment, segment_users
+from tallystick.catalogue.compound_aggregation import CompoundAggregation
 from tallystick.catalogue.product import Product
 from tallystick.kernel.problems import Problem
 from tallystick.platform.ids import new_id
@@ -122,9 +123,23 @@ class Pricing(Entity, kw_only=True):
         aggregation = tx.find_one(Aggregation, id=self.aggregation_id) if self.aggregation_id else None
         if aggregation is not None:
             yield from self._priced_segment(aggregation)
+        compound_id = self.compound_aggregation_id
+        compound = tx.find_one(CompoundAggregation, id=compound_id) if compound_id else None
+        if compound is not None:
+            yield from self._priced_segment(compound)
+            yield from self._of_same_product(tx, compound)
         yield from self._no_overlap(tx)
 
-    def _priced_segment(self, aggregation: Aggregation) -> Iterator[Problem]:
+    def _of_same_product(self, tx: Transaction, compound: CompoundAggregation) -> Iterator[Problem]:
+        """A compound aggregation of a product prices that product's plans only (semantics §11)."""
+        on = tx.find_one(Plan, id=self.plan_id) if self.plan_id else None
+        template = tx.find_one(PlanTemplate, id=self.plan_template_id) if self.plan_template_id else None
+        product_id = (on and on.product_id) or (template and template.product_id)
+        if compound.product_id is not None and product_id not in {None, compound.product_id}:
+            message = f"{compound.name} belongs to another product than the plan"
+            yield Problem("compoundAggregationId", "wrong_product", message)
+
+    def _priced_segment(self, aggregation: Aggregation | CompoundAggregation) -> Iterator[Problem]:
         if aggregation.segments and self.segment is None:
             yield Problem(
                 "segment", "required", f"{aggregation.name} is segmented; name the segment to price"
@@ -175,8 +190,9 @@ def segment_text(segment: Segment) -> str:
 
 
 def pricing_of_segment(tx: Transaction, aggregation_id: str, segment: Segment) -> str | None:
-    """Name a pricing that prices the segment, if there is one."""
-    for pricing in tx.find(Pricing, aggregation_id=aggregation_id):
+    """Name a pricing that prices the segment of an aggregation, compound or not, if there is one."""
+    compound = tx.find(Pricing, compound_aggregation_id=aggregation_id)
+    for pricing in [*tx.find(Pricing, aggregation_id=aggregation_id), *compound]:
         if pricing.segment == segment:
             return f"pricing {pricing.code or pricing.id}"
     return None

@@ -1,0 +1,54 @@
+"""Listing counter adjustments, which has rules of its own."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from tallystick.api.crud import paging
+from tallystick.api.routes import Call, Permission, QueryParameter, Route, organization_path
+from tallystick.kernel.problems import Problem
+from tallystick.platform.resources import Page, resource_of
+from tallystick.platform.resources.pages import page_request
+from tallystick.platform.resources.wire import InvalidBody
+from tallystick.usage.counter_adjustment import (
+    DATE_FILTERS,
+    CounterAdjustment,
+    SortOrder,
+    adjustment_clauses,
+    list_adjustments,
+)
+
+LARGEST_PAGE = 100
+
+
+def counter_routes() -> Iterator[Route]:
+    """Make the route."""
+    names = ("counterId", "accountId", *DATE_FILTERS, "sortOrder")
+    yield Route(
+        "GET",
+        organization_path("counteradjustments"),
+        Permission("config:retrieve", resource_of(CounterAdjustment).permission_object),
+        list_page,
+        "listCounterAdjustments",
+        "CounterAdjustments",
+        "List counter adjustments",
+        answer=Page[CounterAdjustment],
+        query=(*paging(LARGEST_PAGE), *(QueryParameter(name) for name in names)),
+    )
+
+
+def list_page(call: Call) -> Any:
+    """List the adjustments of a counter, newest first, or by date when asked to sort. Raises InvalidBody."""
+    page = page_request(call.one("pageSize"), call.one("nextToken"), LARGEST_PAGE)
+    clauses = adjustment_clauses(call.query, call.services.clock.now())
+    order = _order(call.one("sortOrder"))
+    with call.services.database.reading(call.org_id) as tx:
+        return list_adjustments(tx, page, order, clauses)
+
+
+def _order(given: str | None) -> SortOrder | None:
+    if given is None:
+        return None
+    try:
+        return SortOrder(given.upper())
+    except ValueError as error:
+        raise InvalidBody([Problem("sortOrder", "unknown_value", "must be ASC or DESC")]) from error

@@ -1,0 +1,137 @@
+"""Compound aggregations: a quantity calculated from other quantities of the same billing period."""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Self
+
+import msgspec
+from msgspec import Meta
+from sqlalchemy import update
+
+from tallystick.catalogue.aggregation import Aggregation, Method, Segment, segments_stay
+from tallystick.catalogue.product import Product
+from tallystick.kernel.problems import Problem
+from tallystick.platform.resources import (
+    By,
+    Change,
+    Computed,
+    CustomFields,
+    Entity,
+    Hidden,
+    Id,
+    Identifier,
+    Name,
+    NonNegative,
+    Positive,
+    Ref,
+    Transaction,
+    resource,
+    resource_of,
+)
+from tallystick.rating.units import UsageRounding
+
+LONGEST_CALCULATION = 5000
+_TEXT = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
+_REFERENCE = re.compile(r"\baggregation\s*\.\s*(?!customfields\s*\.)([^\W\d][\w$]*|\$[\w$]*)", re.IGNORECASE)
+
+
+@resource(
+    "compoundaggregations",
+    event="configuration.compoundaggregation",
+    unique=("code",),
+    filters=(By("productId", "product_id", many=True), By("codes", "code", many=True, item=str)),
+    verbs=("get", "delete", "list"),
+)
+class CompoundAggregation(Entity, kw_only=True):
+    """A calculation over aggregations; without a product it prices any plan (semantics §11)."""
+
+    name: Name
+    code: Identifier | None = None
+    product_id: Annotated[Id | None, Ref(Product)] = None
+    accounting_product_id: Annotated[Id | None, Ref(Product)] = None
+    calculation: Annotated[str, Meta(min_length=1, max_length=LONGEST_CALCULATION)]
+    rounding: UsageRounding
+    quantity_per_unit: Positive
+    unit: Annotated[str, Meta(min_length=1, max_length=50)]
+    evaluate_null_aggregations: bool = False
+    custom_fields: CustomFields = {}
+    segments: Annotated[list[Segment], Computed()] = []
+    "What can be priced apart: follows from the segments of the aggregations that it names."
+    aggregation_codes: Annotated[list[str], Hidden()] = []
+
+    def settle(self, tx: Transaction, old: Self | None) -> Self:
+        """Find out which aggregations it names, and which segments they share."""
+        named = named_codes(self.calculation)
+        # Locked, so that none of them is deleted or loses its code at the same time.
+        aggregations = tx.find(Aggregation, lock=True, code=named) if named else []
+        return msgspec.structs.replace(self, aggregation_codes=named, segments=shared_segments(aggregations))
+
+    def check_stored(self, tx: Transaction, old: Entity | None) -> Iterator[Problem]:
+        """Every aggregation that it names exists; priced segments stay."""
+        codes = self.aggregation_codes
+        known = {a.code for a in tx.find(Aggregation, code=codes)} if codes else set()
+        for code in codes:
+            if code not in known:
+                message = f"aggregation.{code}: there is no aggregation with this code"
+                yield Problem("calculation", "unknown_aggregation", message)
+        if isinstance(old, CompoundAggregation):
+            yield from segments_stay(tx, self.id, old.segments, self.segments, "calculation")
+
+
+class WrittenCompoundAggregation(CompoundAggregation, kw_only=True):
+    """What create and update answer: also the fields of an aggregation, which a compound one mostly lacks."""
+
+    meter_id: Id | None = None
+    target_field: str | None = None
+    aggregation: Method | None = None
+    segmented_fields: list[str] = []
+    default_value: NonNegative | None = None
+    custom_sql: str | None = None
+
+
+def written(compound: CompoundAggregation) -> WrittenCompoundAggregation:
+    """Give a compound aggregation with the fields that its segments are made of."""
+    fields = compound.segments[0] if compound.segments else {}
+    return WrittenCompoundAggregation(**msgspec.structs.asdict(compound), segmented_fields=[*fields])
+
+
+def named_codes(calculation: str) -> list[str]:
+    """Give the codes of the aggregations that a calculation names, each once, in order."""
+    return [*dict.fromkeys(_REFERENCE.findall(_TEXT.sub("''", calculation)))]
+
+
+def shared_segments(aggregations: Sequence[Aggregation]) -> list[Segment]:
+    """Give the segments that all segmented ones among the aggregations have, in the first one's order."""
+    segmented = [a.segments for a in sorted(aggregations, key=lambda a: a.id) if a.segments]
+    if not segmented:
+        return []
+    return [segment for segment in segmented[0] if all(segment in other for other in segmented[1:])]
+
+
+def compounds_naming(tx: Transaction, code: str | None) -> list[CompoundAggregation]:
+    """Find the compound aggregations that name an aggregation."""
+    if code is None:
+        return []
+    table = resource_of(CompoundAggregation).table
+    return tx.load(
+        CompoundAggregation, tx.select(CompoundAggregation, table.c.aggregation_codes.contains([code]))
+    )
+
+
+def segments_with(tx: Transaction, compound: CompoundAggregation, changed: Aggregation) -> list[Segment]:
+    """Give the segments that a compound aggregation has once one of its aggregations has changed."""
+    others = [a for a in tx.find(Aggregation, code=compound.aggregation_codes) if a.id != changed.id]
+    return shared_segments([*others, changed])
+
+
+def follow_segments(tx: Transaction, change: Change) -> None:
+    """Hear of every change, in its transaction: keep `segments` what the named aggregations share."""
+    old, new = change.old, change.new
+    if not isinstance(old, Aggregation) or not isinstance(new, Aggregation) or old.segments == new.segments:
+        return
+    table = resource_of(CompoundAggregation).table
+    naming = table.c.aggregation_codes.contains([new.code])
+    # Locked before the aggregations are read: of two changes at once, the later one sees the earlier.
+    for compound in tx.load(CompoundAggregation, tx.select(CompoundAggregation, naming).with_for_update()):
+        own = (table.c.org_id == tx.org_id, table.c.id == compound.id)
+        tx.execute(update(table).where(*own).values(segments=segments_with(tx, compound, new)))
