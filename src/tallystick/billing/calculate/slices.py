@@ -4,11 +4,13 @@ Pure and shared: `load` asks it which usage is needed, the steps ask it what to 
 """
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 
 import msgspec
 
 from tallystick.billing.calculate.inputs import PlanTerms, PricedAggregation, UsageKey
 from tallystick.kernel.periods import BillingPeriod, Period, billing_period
+from tallystick.pricing.pricing import PricingType
 
 
 class UsageSlice(msgspec.Struct, frozen=True):
@@ -34,8 +36,7 @@ class UsageSlice(msgspec.Struct, frozen=True):
 def usage_slices(terms: PlanTerms, period: BillingPeriod) -> list[UsageSlice]:
     """Cut a period: account plan ∩ pricing; a plan's pricing wins over its template's, while it holds.
 
-    Slices of the same aggregation and segment never overlap. In order: the plan's pricings, then the
-    template's, each by start.
+    Slices of the same aggregation and segment never overlap. The plan's pricings come before the template's.
     """
     billed = terms.active.intersect(period.dates.instants(terms.zone))
     return [
@@ -46,25 +47,32 @@ def usage_slices(terms: PlanTerms, period: BillingPeriod) -> list[UsageSlice]:
 
 def _windows(terms: PlanTerms, billed: Period) -> Iterator[tuple[PricedAggregation, Period]]:
     held: dict[tuple[str, int | None], list[Period]] = {}
-    for priced in _by_start(terms.own):
+    for priced in _in_order(terms.own):
         window = billed.intersect(Period.of(priced.pricing.start_date, priced.pricing.end_date))
         if not window.is_empty:
             held.setdefault(priced.key, []).append(window)
             yield priced, window
-    for priced in _by_start(terms.inherited):
+    for priced in _in_order(terms.inherited):
         window = billed.intersect(Period.of(priced.pricing.start_date, priced.pricing.end_date))
         for left in outside(window, held.get(priced.key, [])):
             yield priced, left
 
 
-def _by_start(pricings: Iterable[PricedAggregation]) -> list[PricedAggregation]:
-    return sorted(pricings, key=lambda p: (p.pricing.start_date, p.pricing.id))
+def _in_order(pricings: Iterable[PricedAggregation]) -> list[PricedAggregation]:
+    """Sort as they are to stand on the bill: charges before credits, by name, by segment, by time."""
+    return sorted(pricings, key=_place)
+
+
+def _place(each: PricedAggregation) -> tuple[bool, str, int, datetime, str]:
+    pricing, segment = each.pricing, -1 if each.segment is None else each.segment
+    is_credit = pricing.type is not PricingType.DEBIT
+    return is_credit, each.aggregation.name, segment, pricing.start_date, pricing.id
 
 
 def outside(span: Period, taken: Iterable[Period]) -> Iterator[Period]:
-    """Give the parts of `span` that none of `taken` covers, in order. taken: ascending, apart."""
+    """Give the parts of `span` that none of `taken` covers, in order. taken: apart."""
     start = span.start
-    for each in taken:
+    for each in sorted(taken, key=lambda period: period.start):
         if each.start > start:
             part = Period(start, min(each.start, span.end))
             if not part.is_empty:

@@ -1,0 +1,199 @@
+"""Inputs of a bill in few words, for the calculation's tests: no database, no usage store."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, tzinfo
+from decimal import Decimal
+from typing import Any
+from uuid import NAMESPACE_OID, uuid5
+
+from tallystick.accounts.account import Account
+from tallystick.accounts.account_plan import AccountPlan
+from tallystick.billing.calculate import BillInputs, Draft
+from tallystick.billing.calculate.inputs import (
+    BillHead,
+    CurrencyRule,
+    InAdvance,
+    PlanTerms,
+    PricedAggregation,
+    UsageKey,
+)
+from tallystick.billing.calculate.slices import usage_slices
+from tallystick.catalogue.aggregation import Aggregation, Method
+from tallystick.catalogue.meter import DataField, FieldCategory, Meter
+from tallystick.catalogue.product import Product
+from tallystick.kernel.decimals import RoundingMode
+from tallystick.kernel.periods import BillingCycle, BillingFrequency, BillingPeriod, Period, billing_period
+from tallystick.pricing.plan import Plan
+from tallystick.pricing.plan_template import PlanTemplate
+from tallystick.pricing.pricing import Pricing, PricingBand
+from tallystick.rating.units import UsageRounding
+
+D = Decimal
+Band = tuple[str, str, str]
+TIERED: Sequence[Band] = (("0", "0", "0.15"), ("500", "0", "0.10"))
+METER = Meter(
+    id="meter",
+    name="Use",
+    code="use",
+    data_fields=[DataField(category=FieldCategory.MEASURE, code="gb", name="Gigabytes", unit="GB")],
+    derived_fields=[],
+)
+
+
+def utc(year: int, month: int, day: int, hour: int = 0) -> datetime:
+    return datetime(year, month, day, hour, tzinfo=UTC)
+
+
+def aggregation(name: str = "Gigabytes", **values: Any) -> Aggregation:
+    declared: dict[str, Any] = {
+        "id": name,
+        "name": name,
+        "meter_id": "meter",
+        "target_field": "gb",
+        "aggregation": Method.SUM,
+        "rounding": UsageRounding.NONE,
+        "quantity_per_unit": D(1),
+        "unit": "GB",
+    }
+    return Aggregation(**declared | values)
+
+
+def priced(
+    bands: Sequence[Band] = TIERED,
+    of: Aggregation | None = None,
+    name: str = "price",
+    segment: int | None = None,
+    **values: Any,
+) -> PricedAggregation:
+    """Make a pricing. bands: (lower limit, fixed price, unit price)."""
+    of = of or aggregation()
+    declared: dict[str, Any] = {
+        "id": name,
+        "plan_id": "plan",
+        "aggregation_id": of.id,
+        "start_date": utc(2020, 1, 1),
+        "cumulative": True,
+        "segment": of.segments[segment] if segment is not None else None,
+        "pricing_bands": [
+            PricingBand(lower_limit=D(at), fixed_price=D(fixed), unit_price=D(unit))
+            for at, fixed, unit in bands
+        ],
+    }
+    return PricedAggregation(Pricing(**declared | values), of, METER, segment)
+
+
+START = utc(2024, 1, 1)
+
+
+@dataclass
+class OnPlan:
+    """An account on a plan, monthly from the first of the month, to be billed for one of its periods."""
+
+    standing: str = "0"
+    minimum: str | None = None
+    prices: Sequence[PricedAggregation] = ()
+    inherited: Sequence[PricedAggregation] = ()
+    start: datetime = START
+    end: datetime | None = None
+    epoch: date = date(2022, 1, 1)
+    zone: tzinfo = UTC
+    frequency: BillingFrequency = BillingFrequency.MONTHLY
+    interval: int = 1
+    currency: str = "USD"
+    in_advance: bool = False
+    product_id: str = "product"
+    account_plan_id: str = "account-plan"
+    template: dict[str, Any] = field(default_factory=dict)
+    plan: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def active(self) -> Period:
+        return Period.of(self.start, self.end)
+
+    @property
+    def cycle(self) -> BillingCycle:
+        return BillingCycle(self.epoch, self.frequency, self.interval)
+
+    def period(self, number: int) -> BillingPeriod:
+        return billing_period(self.cycle, self.active.local_dates(self.zone).start, number)
+
+    def terms(self, number: int = 0) -> PlanTerms:
+        template = {
+            "id": "template",
+            "product_id": self.product_id,
+            "name": "Basic",
+            "currency": self.currency,
+            "bill_frequency": self.frequency,
+            "bill_frequency_interval": self.interval,
+            "standing_charge": D(self.standing),
+            "minimum_spend": D(self.minimum) if self.minimum else None,
+        }
+        plan = {"id": "plan", "plan_template_id": "template", "name": "Basic", "code": "basic"}
+        return PlanTerms(
+            account_plan=AccountPlan(
+                id=self.account_plan_id,
+                account_id="account",
+                plan_id="plan",
+                product_id=self.product_id,
+                start_date=self.start,
+                end_date=self.end,
+            ),
+            plan=Plan(**plan | self.plan),
+            template=PlanTemplate(**template | self.template),
+            own=tuple(self.prices),
+            inherited=tuple(self.inherited),
+            cycle=self.cycle,
+            period=self.period(number),
+            upcoming=self.period(number + 1),
+            active=self.active,
+            zone=self.zone,
+            defaults=InAdvance(standing_charge=self.in_advance, minimum_spend=self.in_advance),
+            account_ids=("account",),
+        )
+
+    def bill(self, used: str | None = None, number: int = 0, **values: Any) -> BillInputs:
+        """Give the inputs of its number-th bill. used: the quantity in each slice of its usage."""
+        terms = self.terms(number)
+        pieces = usage_slices(terms, terms.period) if used is not None else []
+        quantities = {piece.key(("account",)): D(used or 0) for piece in pieces}
+        return bill_inputs([terms], quantities, **values)
+
+
+def bill_inputs(
+    plans: Sequence[PlanTerms], quantities: Mapping[UsageKey, Decimal], **values: Any
+) -> BillInputs:
+    """Give the inputs of a bill in US dollars, unless told."""
+    dates = plans[0].period.dates
+    head = BillHead(
+        frequency=plans[0].cycle.frequency,
+        interval=plans[0].cycle.interval,
+        dates=dates,
+        span=dates.instants(plans[0].zone),
+        timezone="UTC",
+        bill_date=dates.end,
+        due_date=dates.end,
+        external_invoice_date=dates.end,
+    )
+    declared: dict[str, Any] = {
+        "account": Account(id="account", name="Acme", code="acme", email_address="acme@example.com"),
+        "head": head,
+        "plans": tuple(plans),
+        "quantities": quantities,
+        "products": {
+            p: Product(id=p, name=p.capitalize(), code=p)
+            for p in {t.account_plan.product_id or "" for t in plans}
+        },
+        "currency": "USD",
+        "currencies": {"USD": CurrencyRule(2, RoundingMode.HALF_UP)},
+        "rates": {},
+    }
+    return BillInputs(**declared | values)
+
+
+def amounts(draft: Draft) -> list[tuple[str, str]]:
+    """Give each line's type and rounded amount."""
+    return [(line.line_item_type.value, f"{line.converted:f}") for line in draft.lines]
+
+
+BILL_ID = str(uuid5(NAMESPACE_OID, "a bill"))
