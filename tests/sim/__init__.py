@@ -1,0 +1,1 @@
+"""Months of random customers against a real server, with invariants that hold after every step."""
