@@ -65,10 +65,11 @@ def make_catalogue(client: Client) -> Catalogue:
 
 
 def make_account(client: Client, code: str, plan_id: str, start: str) -> str:
-    """Make an account that is on the plan from a date on; give its id."""
+    """Make an account that is on the plan from a date on, which is also its epoch; give its id."""
     body = {"name": code, "code": code, "emailAddress": f"{code}@example.com"}
     account = str(client.post("accounts", body)["id"])
-    client.post("accountplans", {"accountId": account, "planId": plan_id, "startDate": f"{start}T00:00:00Z"})
+    plan = {"accountId": account, "planId": plan_id, "startDate": f"{start}T00:00:00Z", "billEpoch": start}
+    client.post("accountplans", plan)
     return account
 
 

@@ -39,13 +39,15 @@ def run(options: Options) -> Iterator[Figure]:
         yield Figure(name="flights", value=0, unit="events", note=skipped)
         return
     table = read_flights(options.flights)
-    with new_home(options.folder) as home, home.served() as server, server.client() as client:
-        made = make_catalogue(client)
-        for origin in sorted(pc.unique(table["origin"]).to_pylist()):
-            make_account(client, origin, made.plan_id, "2001-01-01")
+    with new_home(options.folder) as home, home.served() as server:
+        with server.client() as client:
+            made = make_catalogue(client)
+            for origin in sorted(pc.unique(table["origin"]).to_pylist()):
+                make_account(client, origin, made.plan_id, "2001-01-01")
         with peak_of(server.pid) as peak:
             yield _send(server, table)
-            yield from _bill(client, made)
+            with server.client() as client:  # a new one: the server closes connections that idle
+                yield from _bill(client, made)
         yield Figure(name="flights: peak memory of it all", value=round(peak.mib), unit="MiB")
 
 
