@@ -67,7 +67,9 @@ class EmbeddedClickHouse:
     def read(self, sql: str, *, lane: Lane = Lane.READ) -> pa.Table:
         """Run one SELECT; see the interface."""
         with self._connection(lane) as connection, _mapped_errors():
-            return from_stream(connection.query(sql, "ArrowStream").get_memview().view())
+            answer = connection.query(sql, "ArrowStream")
+            # A copy, while `answer` lives: chDB frees the bytes with it, whatever view still looks at them.
+            return from_stream(answer.bytes())
 
     def execute(self, sql: str) -> None:
         """Run one statement that gives no rows; see the interface."""
