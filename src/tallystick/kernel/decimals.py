@@ -70,6 +70,27 @@ def divide(numerator: Decimal, denominator: Decimal) -> Decimal:
     return numerator / denominator
 
 
+def remainder(dividend: Decimal, divisor: Decimal) -> Decimal:
+    """Give what is left after dividing a whole number of times; it has the sign of the dividend.
+
+    Raises decimal.InvalidOperation when the whole number has more than 50 digits.
+    """
+    invariant(divisor != 0, "a division by zero has to be refused before it gets here")
+    return dividend % divisor
+
+
+def power(base: Decimal, exponent: Decimal) -> Decimal:
+    """Raise `base` to `exponent`: exact up to 50 digits for whole exponents, else rounded to 50 digits.
+
+    Zero to the power of zero is one. Raises decimal.Overflow for results past 10^999999, and
+    decimal.InvalidOperation for a negative base with a fractional exponent.
+    """
+    if exponent == 0:
+        return ONE
+    invariant(base != 0 or exponent > 0, "a division by zero has to be refused before it gets here")
+    return base**exponent
+
+
 def plain(value: Decimal) -> Decimal:
     """Drop trailing zeros, and give no negative zero: 75.00 becomes 75, 1E+2 becomes 100.
 

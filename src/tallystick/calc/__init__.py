@@ -1,0 +1,1 @@
+"""The calculation language: expressions of derived fields, compound aggregations and notification rules."""
