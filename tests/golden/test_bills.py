@@ -1,0 +1,92 @@
+"""Whole bills as files to read: `tests/golden/<case>/bill.txt`. `make golden` writes them anew."""
+
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tallystick.billing.calculate import BillInputs, calculate_bill
+from tallystick.billing.calculate.inputs import CurrencyRule
+from tallystick.billing.explain import explain
+from tallystick.billing.lines import bill_of, lines_of
+from tallystick.kernel.decimals import RoundingMode
+from tallystick.kernel.zones import parse_zone
+from tallystick.pricing.pricing import PricingType
+from tallystick.rating.units import UsageRounding
+from tests.unit.billing.drafts import BILL_ID, OnPlan, aggregation, priced, utc
+
+D = Decimal
+HERE = Path(__file__).parent
+
+
+def tiered_with_standing_charge() -> BillInputs:
+    """A whole month: 1,000 GB in two tiers, and a standing charge."""
+    return OnPlan(standing="100", prices=[priced()]).bill("1000")
+
+
+def first_bill_before_the_epoch() -> BillInputs:
+    """Starts January 1, first billed on the epoch, February 15: more than one period's standing charge."""
+    return OnPlan(standing="100", prices=[priced()], epoch=date(2024, 2, 15)).bill("48.9")
+
+
+def minimum_in_advance() -> BillInputs:
+    """The first bill of a plan in advance: January and February are charged, January's usage given back."""
+    on = OnPlan(standing="10", minimum="1000", in_advance=True, prices=[priced([("0", "0", "1")])])
+    return on.bill("800")
+
+
+def price_change_in_other_currency() -> BillInputs:
+    """Euro prices that change on the 11th, on a dollar bill; packs of 500, rounded up; Berlin's January."""
+    zone = parse_zone("Europe/Berlin")
+    of = aggregation("Messages", quantity_per_unit=D(500), rounding=UsageRounding.UP, unit="packs")
+    old = priced([("0", "0", "0.25")], of, "old", end_date=utc(2024, 1, 10, 23))
+    new = priced([("0", "5", "0.2")], of, "new", start_date=utc(2024, 1, 10, 23), cumulative=False)
+    on = OnPlan(standing="15", prices=[old, new], currency="EUR", zone=zone, start=utc(2023, 12, 31, 23))
+    return on.bill("48900", rates={("EUR", "USD"): D("1.12")})
+
+
+def credits_never_below_zero() -> BillInputs:
+    """A product credit worth more than the usage, in a currency without cents, and a plan that ends."""
+    credit = priced([("0", "0", "9")], aggregation("Free"), "free", type=PricingType.PRODUCT_CREDIT)
+    on = OnPlan(standing="3100", prices=[priced([("0", "0", "7")]), credit], end=utc(2024, 1, 11))
+    return on.bill("150.5", currencies={"USD": CurrencyRule(0, RoundingMode.HALF_EVEN)})
+
+
+CASES = (
+    tiered_with_standing_charge,
+    first_bill_before_the_epoch,
+    minimum_in_advance,
+    price_change_in_other_currency,
+    credits_never_below_zero,
+)
+
+
+def written(inputs: BillInputs, title: str) -> str:
+    """Write a bill as text: its head, each line with its derivation, the total."""
+    draft = calculate_bill(inputs)
+    bill = bill_of(draft, BILL_ID)
+    parts = [f"# {title}", f"{bill.account_code}, {bill.start_date} up to {bill.end_date}", ""]
+    for line in lines_of(draft, BILL_ID):
+        parts.append(
+            f"{line.sequence_number}. {line.description}  {line.converted_subtotal:f} {bill.currency}"
+        )
+        parts += [f"     {step}" for step in explain(line)]
+        parts.append("")
+    return "\n".join([*parts, f"total  {bill.bill_total:f} {bill.currency}", ""])
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
+def test_bill(case: Callable[[], BillInputs], *, update_golden: bool) -> None:
+    path = HERE / case.__name__ / "bill.txt"
+    found = written(case(), case.__doc__ or "")
+    if update_golden:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(found, "utf-8")
+    assert found == path.read_text("utf-8"), f"read what changed; if it is right: make golden ({path.name})"
+
+
+def test_every_golden_folder_has_its_case() -> None:
+    folders = {path.parent.name for path in HERE.glob("*/bill.txt")}
+    assert folders == {case.__name__ for case in CASES}
