@@ -27,6 +27,7 @@ from tallystick.cli.sending.run import Sending, Sent, send_file
 
 REJECTED = "ingest.validation.failure"
 MOST_MESSAGES, MOST_LINKS = 5, 3
+WORTH_A_RATE = 1000
 _GROUP = Group("Which column is what", sort_key=10)
 Names = tuple[str, ...]
 
@@ -223,9 +224,10 @@ def report(source: Source, sent: Sent, rejected: list[Any], *, as_json: bool) ->
             " (--again sends them again)."
         )
         return
+    rate = f", {int(here / seconds):,} rows/s" if here >= WORTH_A_RATE else ""
     console.print(
         f"[bold]{counted(progress.accepted, 'measurement')} accepted[/] from {source.name}"
-        f" [dim]in {seconds:.1f} s, {int(here / seconds):,} rows/s[/]"
+        f" [dim]in {seconds:.1f} s{rate}[/]"
     )
     if sent.resumed_at:
         console.print(f"  continued after row {sent.resumed_at:,}")
