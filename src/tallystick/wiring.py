@@ -81,10 +81,11 @@ def open_platform(
         migrate(postgres.url)
         resolution = Resolution()
 
-        def record(tx: Transaction, change: Change) -> None:
-            record_change(tx, change)
-            resolution.note_change(tx, change)
-            follow_segments(tx, change)
+        def record(tx: Transaction, /, *changes: Change) -> None:
+            record_change(tx, *changes)
+            resolution.note_change(tx, *changes)
+            for change in changes:
+                follow_segments(tx, change)
 
         database = Database(postgres.url, clock, record)
         stack.callback(database.close)

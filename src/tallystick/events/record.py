@@ -26,24 +26,32 @@ events = Table(
 )
 
 
-def record_change(tx: Transaction, change: Change) -> None:
+def record_change(tx: Transaction, /, *changes: Change) -> None:
     """Append `<stem>.created|updated|deleted` with the new and the old state (semantics §28)."""
-    entity = change.new or change.old
-    states = {"newDto": change.new, "oldDto": change.old}
-    data = {name: answer(state) for name, state in states.items() if state is not None}
-    append_event(tx, f"{change.resource.event}.{change.kind}", data, entity.id if entity else None)
+    if changes:
+        tx.execute(insert(events), [_told(tx, change) for change in changes])
 
 
 def append_event(tx: Transaction, name: str, data: Mapping[str, Any], entity_id: str | None = None) -> str:
     """Append one event about an entity, if it is about one. Gives the event's id."""
-    event_id = new_id()
-    values = {
+    values = _event(tx, name, data, entity_id)
+    tx.execute(insert(events), values)
+    return str(values["id"])
+
+
+def _told(tx: Transaction, change: Change) -> dict[str, Any]:
+    entity = change.new or change.old
+    states = {"newDto": change.new, "oldDto": change.old}
+    data = {name: answer(state) for name, state in states.items() if state is not None}
+    return _event(tx, f"{change.resource.event}.{change.kind}", data, entity.id if entity else None)
+
+
+def _event(tx: Transaction, name: str, data: Mapping[str, Any], entity_id: str | None) -> dict[str, Any]:
+    return {
         "org_id": tx.org_id,
-        "id": event_id,
+        "id": new_id(),
         "event_name": name,
         "event_time": tx.clock.now(),
         "entity_id": entity_id,
         "event_data": data,
     }
-    tx.execute(insert(events), values)
-    return event_id

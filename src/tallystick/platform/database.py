@@ -99,7 +99,7 @@ class Database:
         self.engine.dispose()
 
 
-def ignore_change(tx: Transaction, change: Change) -> None:
+def ignore_change(tx: Transaction, /, *changes: Change) -> None:
     """Record nothing: for tools that only read, and for tests of the machinery itself."""
 
 

@@ -102,13 +102,14 @@ class Resolution:
         self.accounts = CodeCache(account_ids, _MOST_ACCOUNTS)
         self.meters = CodeCache(meter_readers, _MOST_METERS)
 
-    def note_change(self, tx: Transaction, change: Change) -> None:
+    def note_change(self, tx: Transaction, /, *changes: Change) -> None:
         """Hear of every change, in its transaction: a `Recorder` beside the one that appends events."""
         caches: dict[type, CodeCache[Any]] = {Account: self.accounts, Meter: self.meters}
-        cache = caches.get(change.resource.cls)
-        if cache is not None:
-            states = [state for state in (change.old, change.new) if state is not None]
-            cache.note(tx, {state.code for state in states})  # type: ignore[attr-defined]
+        for cls, cache in caches.items():
+            own = [change for change in changes if change.resource.cls is cls]
+            states = [state for change in own for state in (change.old, change.new) if state is not None]
+            if states:
+                cache.note(tx, {state.code for state in states})  # type: ignore[attr-defined]
 
 
 def account_ids(tx: Transaction, codes: Collection[str]) -> dict[str, str]:

@@ -43,12 +43,14 @@ def _make(tx: Transaction, codes: Collection[str]) -> Skeletons:
     unknown = [code for code in codes if code not in ids]
     taken = _alike(tx, unknown)
     alike: dict[str, str] = {}
+    wanted: list[str] = []
     for code in unknown:
         other = taken.setdefault(code.lower(), code)
         if other != code:
             alike[code] = other
         else:
-            ids[code] = tx.create(skeleton(code)).id
+            wanted.append(code)
+    ids |= {account.code: account.id for account in tx.create_all([skeleton(code) for code in wanted])}
     return Skeletons(ids, alike)
 
 

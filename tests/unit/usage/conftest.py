@@ -96,9 +96,9 @@ def desks(usage_store: UsageStore, new_migrated_database: MakeDatabase) -> Itera
     """Run the parts of a server that ingest needs."""
     clock, resolution = StandingClock(), Resolution()
 
-    def record(tx: Transaction, change: Change) -> None:
-        record_change(tx, change)
-        resolution.note_change(tx, change)
+    def record(tx: Transaction, /, *changes: Change) -> None:
+        record_change(tx, *changes)
+        resolution.note_change(tx, *changes)
 
     database = Database(new_migrated_database(), clock, record)
     writer = GroupedWriter(usage_store, clock)
