@@ -84,7 +84,7 @@ def table(figures: Sequence[Figure]) -> Table:
     """Lay figures out for a person."""
     made = Table(box=None, header_style="bold", pad_edge=False)
     for name, justify in _COLUMNS.items():
-        made.add_column(name, justify=justify, no_wrap=True)
+        made.add_column(name, justify=justify, no_wrap=name != "note")
     for each in figures:
         spread = (each.waits.median_ms, each.waits.p99_ms, each.waits.worst_ms) if each.waits else ()
         numbers = [*map(_number, spread), "", "", ""][:3]
