@@ -87,6 +87,7 @@ def make_app(given: Sequence[str] = ()) -> App:
             told = {} if command in given else {"help": meaning}
             inner.command(f"tallystick.cli.{name}:{command}", name=command, **told)
         app.command(inner)
+    app.meta.suppress_keyboard_interrupt = False
     app.meta.default(_launcher(app))
     return app
 

@@ -142,3 +142,12 @@ def test_a_worker_needs_engines_outside(capsys: Output) -> None:
     said = capsys.readouterr().err
     assert "TALLYSTICK_DATABASE_URL and TALLYSTICK_CLICKHOUSE_URL are not set" in said
     assert "tallystick serve" in said
+
+
+def test_an_interruption_is_told_and_is_130(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tallystick.cli.config.settings_with", interrupted)
+    assert run("config") == 130
+    assert capsys.readouterr().err == "interrupted\n"

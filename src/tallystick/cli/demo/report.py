@@ -71,8 +71,8 @@ def where_to_go(console: Console) -> None:
         console,
         "Where to go next",
         (
-            (f"{program()} demo --keep", "the same, and the server stays for you to try"),
-            (f"{program()} admin bootstrap ORG E-MAIL --save", "an organization of your own"),
+            (f"{program()} demo --keep", "this, kept running"),
+            (f"{program()} admin bootstrap ORG E-MAIL --save", "your own organization"),
             (f"{program()} serve", "your own server"),
             ("README.md", "a first bill by curl"),
         ),
