@@ -117,6 +117,12 @@ def _launcher(app: App) -> Callable[..., Any]:
                 raise
             print_error(error)
             sys.exit(FAILED)
+        except Exception as error:
+            if debug or isinstance(error, BrokenPipeError):
+                raise
+            told = f"Something went wrong inside: {type(error).__name__}: {error}"
+            print_error(CommandError(told, hint="Run it again with --debug for the traceback."))
+            sys.exit(FAILED)
 
     return launch
 

@@ -151,3 +151,16 @@ def test_an_interruption_is_told_and_is_130(capsys: Output, monkeypatch: pytest.
     monkeypatch.setattr("tallystick.cli.config.settings_with", interrupted)
     assert run("config") == 130
     assert capsys.readouterr().err == "interrupted\n"
+
+
+def test_a_bug_is_one_line_too(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> None:
+        raise ZeroDivisionError("by zero")
+
+    monkeypatch.setattr("tallystick.cli.config.settings_with", broken)
+    assert run("config") == 1
+    assert capsys.readouterr().err.startswith(
+        "error: Something went wrong inside: ZeroDivisionError: by zero\n"
+    )
+    with pytest.raises(ZeroDivisionError):
+        main(["config", "--debug"])
