@@ -1,7 +1,8 @@
 """The form of a request with measurements: decoded at once, or refused with every problem by its path."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from itertools import chain
@@ -12,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 from msgspec import Meta
 
+from tallystick.kernel.errors import Invalid
 from tallystick.kernel.problems import Problem
 from tallystick.platform.resources.fields import Code
 from tallystick.platform.resources.wire import (
@@ -86,6 +88,8 @@ class _Batch(msgspec.Struct):
 
 
 _DECODER = msgspec.json.Decoder(_Batch, float_hook=Decimal)
+_ROW_DECODER = msgspec.json.Decoder(Measurement, float_hook=Decimal)
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, InvalidOperation)
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -96,11 +100,40 @@ def read_measurements(body: bytes) -> list[Measurement]:
     """
     try:
         measurements = _DECODER.decode(body).measurements
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, InvalidOperation):
+    except _UNREADABLE:
         return _read_with_care(body)
     if _NUL in body or not is_storable(measurements):
         return _read_with_care(body)
     return measurements
+
+
+def read_each(rows: Sequence[bytes]) -> list[Measurement | Invalid]:
+    """Decode measurements one by one: each is one of the right form, or why it is not."""
+    read = [_read_row(row) for row in rows]
+    good = [each for each in read if isinstance(each, Measurement)]
+    if not good or is_storable(good):
+        return read
+    return [_read_row(row, carefully=True) for row in rows]
+
+
+def _read_row(row: bytes, *, carefully: bool = False) -> Measurement | Invalid:
+    if not carefully and _NUL not in row:
+        with suppress(*_UNREADABLE):
+            return _ROW_DECODER.decode(row)
+    try:
+        return read_measurement(parse(row))
+    except Invalid as error:
+        return error
+
+
+def read_measurement(raw: Any, where: str = "") -> Measurement:
+    """Build one measurement from decoded JSON. where: its path. Raises InvalidBody with every problem."""
+    problems: list[Problem] = []
+    row = reader(MeasurementRequest)(raw, where, problems)
+    problems = _with_stricter(problems, _row_problems(where, raw))
+    if problems:
+        raise InvalidBody(problems)
+    return _settled(row)
 
 
 def write_measurement(measurement: Measurement) -> msgspec.Raw:
@@ -143,11 +176,17 @@ def _read_with_care(body: bytes) -> list[Measurement]:
     batch = reader(SubmitMeasurementsRequest)(raw, "", problems)
     raw_rows = raw.get("measurements") if isinstance(raw, dict) else None
     if isinstance(raw_rows, list):
-        stricter = {p.field: p for i, row in enumerate(raw_rows) for p in _row_problems(i, row)}
-        problems = [*stricter.values(), *(p for p in problems if p.field not in stricter)]
+        found = (p for i, row in enumerate(raw_rows) for p in _row_problems(f"measurements[{i}]", row))
+        problems = _with_stricter(problems, found)
     if problems:
         raise InvalidBody(sorted(problems, key=_in_order))
     return [_settled(row) for row in batch.measurements]
+
+
+def _with_stricter(problems: list[Problem], stricter: Iterable[Problem]) -> list[Problem]:
+    """Let the stricter word on a field stand in place of the other."""
+    found = {p.field: p for p in stricter}
+    return [*found.values(), *(p for p in problems if p.field not in found)]
 
 
 def _in_order(problem: Problem) -> tuple[int, str]:
@@ -155,22 +194,22 @@ def _in_order(problem: Problem) -> tuple[int, str]:
     return (int(position[1]) if position else -1, problem.field)
 
 
-def _row_problems(index: int, row: Any) -> Iterator[Problem]:
+def _row_problems(where: str, row: Any) -> Iterator[Problem]:
     """Find what the types of the documented request let pass, but the store cannot keep."""
     if not isinstance(row, dict):
         return
-    where = f"measurements[{index}]"
+    where = f"{where}." if where else ""
     for name in ("meter", "account"):
         if isinstance(row.get(name), str) and row[name] and not _CODE.fullmatch(row[name]):
             message = "must have no control characters, and no white space but spaces inside"
-            yield Problem(f"{where}.{name}", "wrong_format", message)
+            yield Problem(f"{where}{name}", "wrong_format", message)
     for name in ("ts", "ets"):
-        yield from _instant_problems(f"{where}.{name}", row.get(name))
+        yield from _instant_problems(f"{where}{name}", row.get(name))
     for name in ("measure", "cost", "income"):
-        yield from _number_problems(f"{where}.{name}", row.get(name))
+        yield from _number_problems(f"{where}{name}", row.get(name))
     for name in ("who", "where", "what", "other", "metadata", "measure", "cost", "income"):
         if isinstance(row.get(name), dict) and any("\x00" in code for code in row[name]):
-            yield Problem(f"{where}.{name}", "wrong_format", "must not contain the NUL character")
+            yield Problem(f"{where}{name}", "wrong_format", "must not contain the NUL character")
 
 
 def _instant_problems(where: str, raw: Any) -> Iterator[Problem]:

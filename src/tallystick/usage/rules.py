@@ -26,6 +26,7 @@ class FailureType(StrEnum):
     DUPLICATE_FIELD = "DuplicateField"
     INVALID_FIELD = "InvalidField"
     INVALID_ACCOUNT_CODE = "InvalidAccountCode"
+    INVALID_MEASUREMENT = "InvalidMeasurement"
     FUTURE_TIMESTAMP = "FutureTimestamp"
     CALCULATION_ERROR = "CalculationError"
 

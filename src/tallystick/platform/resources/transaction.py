@@ -87,7 +87,9 @@ class Change:
 class Recorder(Protocol):
     """Hears of changes in their transaction, one at a time or, of entities created together, all at once."""
 
-    def __call__(self, tx: "Transaction", /, *changes: Change) -> None: ...
+    def __call__(self, tx: "Transaction", /, *changes: Change) -> None:
+        """Hear of changes that have been made."""
+        ...
 
 
 @dataclass(frozen=True)
