@@ -16,6 +16,7 @@ from tallystick.billing import jobs, service
 from tallystick.billing.bill import Bill, BillAnswer, BillStatus
 from tallystick.billing.bill_job import BillJob
 from tallystick.billing.explain import LineExplanation
+from tallystick.billing.failure import BillFailure, page_of_failures
 from tallystick.billing.line_item import LineItem, LineItemType
 from tallystick.billing.verify import Verification
 from tallystick.kernel.periods import BillingFrequency
@@ -33,7 +34,7 @@ LARGEST_PAGE = 100
 BILL = resource_of(Bill).permission_object
 JOB = resource_of(BillJob).permission_object
 READ, UPDATE, DELETE = (Permission(f"config:{a}", BILL) for a in ("retrieve", "update", "delete"))
-CREATE_JOB, UPDATE_JOB = Permission("config:create", JOB), Permission("config:update", JOB)
+READ_JOB, CREATE_JOB, UPDATE_JOB = (Permission(f"config:{a}", JOB) for a in ("retrieve", "create", "update"))
 ADDITIONAL = QueryParameter("additional", list[str])
 SEARCH_KEYS = {
     "accountId": "account_id",
@@ -173,6 +174,11 @@ def _jobs() -> Iterator[Route]:
     yield _do("POST", "billjobs", CREATE_JOB, create_job, "createBillJob", request=body, **made)
     path = "billjobs/recalculate"
     yield _do("POST", path, CREATE_JOB, recalculate, "createRecalculationJob", request=anew, **made)
+    path, summary = "billjobs/{id}/failures", "List the accounts whose bills a job could not make"
+    failures, paged = Page[BillFailure], paging(LARGEST_PAGE)
+    yield _get(
+        path, list_failures, "listBillJobFailures", summary, failures, permission=READ_JOB, query=paged
+    )
     yield _do("POST", "billjobs/{id}/cancel", UPDATE_JOB, cancel_job, "cancelBillJob", **made)
 
 
@@ -299,6 +305,13 @@ def recalculate(call: Call) -> Any:
         return jobs.recalculate_job(tx, call.body.bill_ids)
 
 
+def list_failures(call: Call) -> Any:
+    """List the accounts whose bills a job could not make, and why."""
+    with call.services.database.reading(call.org_id) as tx:
+        job = tx.get(BillJob, call.path["id"])
+        return page_of_failures(tx, job.id, _page(call))
+
+
 def cancel_job(call: Call) -> Any:
     """End a job after the chunk it is at."""
     with call.services.database.transaction(call.org_id, call.principal.id) as tx:
@@ -309,9 +322,9 @@ def cancel_job(call: Call) -> Any:
 
 
 def _get(path: str, handler: Handler, operation_id: str, summary: str, answer: Any, **more: Any) -> Route:
-    tag = "Bill" if path.startswith("bills") else "LineItem"
-    where = organization_path(path)
-    return Route("GET", where, READ, handler, operation_id, tag, summary, answer=answer, **more)
+    tag = {"bills": "Bill", "billjobs": "BillJob"}.get(path.split("/", 1)[0], "LineItem")
+    permission, where = more.pop("permission", READ), organization_path(path)
+    return Route("GET", where, permission, handler, operation_id, tag, summary, answer=answer, **more)
 
 
 def _do(

@@ -85,6 +85,22 @@ def test_recalculate_preview_and_delete(world: World) -> None:
     world.get(f"bills/{bill['id']}", expect=404)
 
 
+def test_a_bill_that_cannot_be_made_is_told(world: World) -> None:
+    product = world.product()
+    plan = world.plan(product, standingCharge=10)
+    world.post("picklists/currency", {"name": "Euro", "code": "EUR"})
+    account = world.account(currency="EUR")
+    world.attach(account["id"], plan["id"], "2025-01-01")
+    job = finished(world, world.post("billjobs", {"lastDateInBillingPeriod": "2025-01-31"}))
+    assert job["status"] == "COMPLETE"
+    assert world.get("bills")["data"] == []
+    (failure,) = world.get(f"billjobs/{job['id']}/failures")["data"]
+    assert (failure["accountCode"], failure["code"]) == ("acme", "no_conversion_rate")
+    wanted = {"accountIds": [account["id"]], "billingFrequency": "MONTHLY", "billFrequencyInterval": 1}
+    shown = world.post("bills/preview", {**wanted, "lastDateInBillingPeriod": "2025-01-31"}, expect=400)
+    assert "from USD to EUR" in shown["message"]
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "status", "code"),
     [
