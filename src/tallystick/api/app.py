@@ -1,7 +1,7 @@
 """The HTTP application: takes a request along its route, and answers it or its error."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from typing import Any
@@ -10,6 +10,7 @@ from urllib.parse import parse_qs
 from litestar import Litestar, Request, Response
 from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
+from litestar.response import File
 
 from tallystick.api.errors import (
     BodyTooLarge,
@@ -18,7 +19,7 @@ from tallystick.api.errors import (
     WrongOrganization,
     error_answer,
 )
-from tallystick.api.routes import Call, Route, all_routes
+from tallystick.api.routes import Call, FileAnswer, Route, Upload, all_routes
 from tallystick.api.services import Services
 from tallystick.organizations.errors import Unauthenticated
 from tallystick.organizations.principal import Principal, PrincipalKind, require
@@ -28,6 +29,8 @@ from tallystick.platform.resources.wire import encode, parse, read
 
 WORKER_THREADS = 40
 JSON = "application/json"
+STREAM_CHUNK_BYTES = 1024 * 1024
+"So much of a streamed body is collected before a thread writes it."
 
 ANYONE = Principal(id=NOBODY, org_id=NOBODY, kind=PrincipalKind.USER, name="anyone", statements=())
 AnyRequest = Request[Any, Any, Any]
@@ -50,14 +53,19 @@ def make_app(services: Services) -> Litestar:
 def _route_handler(route: Route, services: Services, threads: ThreadPoolExecutor) -> HTTPRouteHandler:
     """Make the handler of a route: the body is read here, everything else happens in a thread."""
 
-    async def handle(request: AnyRequest) -> Response[bytes]:
+    async def handle(request: AnyRequest) -> Response[Any]:
         request_id = new_id()
         try:
-            raw = await _body(request, route.body_limit) if route.request is not None else b""
+            takes_body = route.request is not None and not route.streams
+            raw = await _body(request, route.body_limit) if takes_body else b""
             loop = asyncio.get_running_loop()
             content = await loop.run_in_executor(threads, _answer, route, services, request, raw)
+            if route.streams:
+                content = await _stream(request, route.body_limit, content, threads)
         except Exception as error:  # noqa: BLE001 - the one place where any error becomes an answer
             return _response(*error_answer(error, request_id), request_id)
+        if isinstance(content, FileAnswer):
+            return File(content.path, media_type=content.media_type, filename=content.name)
         return _response(HTTPStatus.OK, content, {}, request_id)
 
     path = route.path.replace("}", ":str}")
@@ -73,14 +81,15 @@ def _response(status: int, content: bytes, headers: dict[str, str], request_id: 
     )
 
 
-def _answer(route: Route, services: Services, request: AnyRequest, raw: bytes) -> bytes:
-    """Authenticate, check the permission, decode, run the verb, encode."""
+def _answer(route: Route, services: Services, request: AnyRequest, raw: bytes) -> Any:
+    """Authenticate, check the permission, decode, run the verb, encode if it is not sent as it is."""
     path: Mapping[str, str] = request.path_params
     principal = ANYONE
     if route.permission is not None:
         principal = _principal(request, services, path)
         require(principal, route.permission.action, route.permission.resource(path.get("id")))
-    body = read(parse(raw), route.request) if route.request is not None and not route.reads_raw else None
+    decodes = route.request is not None and not route.reads_raw and not route.streams
+    body = read(parse(raw), route.request) if decodes else None
     query = request.scope["query_string"]
     call = Call(
         services=services,
@@ -93,7 +102,7 @@ def _answer(route: Route, services: Services, request: AnyRequest, raw: bytes) -
         headers=request.headers,
     )
     result = route.handler(call)
-    return result if isinstance(result, bytes) else encode(result)
+    return result if route.streams or isinstance(result, bytes | FileAnswer) else encode(result)
 
 
 def _principal(request: AnyRequest, services: Services, path: Mapping[str, str]) -> Principal:
@@ -109,18 +118,38 @@ def _principal(request: AnyRequest, services: Services, path: Mapping[str, str])
 
 async def _body(request: AnyRequest, limit: int) -> bytes:
     """Read the body, never more than the limit of its route. Raises BodyTooLarge."""
+    return b"".join([chunk async for chunk in _chunks(request, limit)])
+
+
+async def _stream(request: AnyRequest, limit: int, upload: Upload, threads: ThreadPoolExecutor) -> bytes:
+    """Hand the body to an upload as it comes, and encode its answer. Raises BodyTooLarge."""
+    loop = asyncio.get_running_loop()
+    waiting = bytearray()
+    try:
+        async for chunk in _chunks(request, limit):
+            waiting += chunk
+            if len(waiting) >= STREAM_CHUNK_BYTES:
+                await loop.run_in_executor(threads, upload.write, bytes(waiting))
+                waiting.clear()
+        await loop.run_in_executor(threads, upload.write, bytes(waiting))
+        return encode(await loop.run_in_executor(threads, upload.finish))
+    except BaseException:
+        await loop.run_in_executor(threads, upload.abandon)
+        raise
+
+
+async def _chunks(request: AnyRequest, limit: int) -> AsyncIterator[bytes]:
+    """Give the body in the parts that come, never more than the limit. Raises BodyTooLarge."""
     message = f"The body may have at most {limit:,} bytes."
     length = request.headers.get("content-length", "")
     if length.isdigit() and int(length) > limit:
         raise BodyTooLarge(message)
-    chunks: list[bytes] = []
     size = 0
     async for chunk in request.stream():
         size += len(chunk)
         if size > limit:
             raise BodyTooLarge(message)
-        chunks.append(chunk)
-    return b"".join(chunks)
+        yield chunk
 
 
 def _unrouted(request: AnyRequest, error: Exception) -> Response[bytes]:

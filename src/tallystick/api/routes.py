@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any, Literal, Protocol
 
 from tallystick.api.services import Services
 from tallystick.kernel.problems import Problem
@@ -64,6 +65,31 @@ class Call:
         return given == "true"
 
 
+class Upload(Protocol):
+    """A body on its way into a file. Its methods run in threads, one after the other."""
+
+    def write(self, chunk: bytes) -> None:
+        """Take the next part of the body."""
+        ...
+
+    def finish(self) -> Any:
+        """Keep what came, and give the answer."""
+        ...
+
+    def abandon(self) -> None:
+        """Forget what came: the body broke off, or `write` or `finish` failed."""
+        ...
+
+
+@dataclass(frozen=True)
+class FileAnswer:
+    """An answer that is a file; it is sent in parts. name: what a browser saves it as."""
+
+    path: Path
+    media_type: str
+    name: str
+
+
 @dataclass(frozen=True)
 class Route:
     """One operation. `permission` None means anyone may call it, and then it takes care of itself.
@@ -87,6 +113,8 @@ class Route:
     reads_raw: bool = False
     "The handler reads `raw` itself; `request` then only describes the body."
     media_types: Sequence[str] = ("application/json",)
+    streams: bool = False
+    "The handler is called before the body is read, and gives the Upload that takes the body as it comes."
 
 
 def organization_path(path: str) -> str:
