@@ -148,7 +148,7 @@ def _exists(names: Sequence[str], arguments: Sequence[Run], _at: int) -> Run:
 
 
 def _found(kind: Kind) -> Build:
-    """Give a field of the row that is found, or the default; either of this kind, or null."""
+    """Give a field of the row that is found, or the default where there is none; of this kind, or null."""
 
     def build(names: Sequence[str], arguments: Sequence[Run], at: int) -> Run:
         table, field = names
@@ -158,7 +158,9 @@ def _found(kind: Kind) -> Build:
             row = find(variables, lookups)
             if row is not None and field not in row:
                 raise Fault(f"the lookup table {table} has no field {field}", at)
-            value = default(variables, lookups) if row is None else row[field]
+            value = None if row is None else row[field]
+            if value is None:
+                value = default(variables, lookups)
             if value is not None and kind_of(value) != kind:
                 raise Fault(f"the lookup gives {kind_of(value)}, not {kind}", at)
             return value

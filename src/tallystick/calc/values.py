@@ -27,9 +27,9 @@ class Lookups(Protocol):
     """The lookup tables of one organization (semantics §12)."""
 
     def find(self, table: str, keys: Sequence[Value]) -> Mapping[str, Value] | None:
-        """Give the fields of the row with these keys, in the order of the table; None when there is none.
+        """Give all fields of the row with these keys, in the order of the table; None when there is no row.
 
-        The keys are never null. Raises CalculationError when there is no such table.
+        A field without a value is null; the keys never are. Raises CalculationError when there is no table.
         """
         ...
 

@@ -7,6 +7,7 @@ from typing import Annotated, Self
 import msgspec
 from msgspec import Meta
 
+from tallystick.catalogue.derived_fields import calculation_problems, custom_field_problems
 from tallystick.catalogue.product import Product
 from tallystick.kernel.problems import Problem
 from tallystick.platform.resources import (
@@ -93,10 +94,8 @@ class Meter(Entity, kw_only=True):
         return msgspec.structs.replace(self, slots=assign_slots(old.slots if old else {}, self.fields))
 
     def check(self) -> Iterator[Problem]:
-        """Field codes are unique in the meter; numbers have a unit; each field has its place."""
-        if self.derived_fields:
-            message = "cannot be calculated by this version yet; send derivedFields as []"
-            yield Problem("derivedFields", "not_available", message)
+        """Field codes are unique; numbers have a unit; each field has its place; calculations can be made."""
+        yield from calculation_problems(self)
         seen: set[str] = set()
         for name, fields in (("dataFields", self.data_fields), ("derivedFields", self.derived_fields)):
             for i, field in enumerate(fields):
@@ -114,7 +113,8 @@ class Meter(Entity, kw_only=True):
                     yield Problem(where, "too_many_fields", message)
 
     def check_stored(self, tx: Transaction, old: Entity | None) -> Iterator[Problem]:
-        """Fields that an aggregation reads stay, and keep their kind (semantics §5)."""
+        """Fields that an aggregation reads stay, and keep their kind; custom fields that are read exist."""
+        yield from custom_field_problems(tx, self)
         if isinstance(old, Meter):
             yield from fields_still_read(tx, old, self)
 

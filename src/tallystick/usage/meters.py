@@ -67,12 +67,16 @@ def slot_of(meter: Meter, code: str) -> Slot:
     return Slot(SlotKind(name[0]), int(name[1:]))
 
 
+def longest_text(category: FieldCategory) -> int:
+    """Give how many characters a text of a category may have."""
+    return LONGEST_METADATA if category is FieldCategory.METADATA else LONGEST_TEXT
+
+
 def _category_reader(meter: Meter, category: FieldCategory) -> CategoryReader:
-    longest = LONGEST_METADATA if category is FieldCategory.METADATA else LONGEST_TEXT
     return CategoryReader(
         name=category.lower(),
         read=attrgetter(category.lower()),
-        longest=None if category.is_numeric else longest,
+        longest=None if category.is_numeric else longest_text(category),
         fields=tuple(
             FieldReader(f.code, slot_of(meter, f.code), itemgetter(f.code))
             for f in meter.data_fields

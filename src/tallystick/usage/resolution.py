@@ -3,23 +3,29 @@
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
+from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
 import msgspec
 from sqlalchemy import select
 
 from tallystick.accounts.account import Account
+from tallystick.catalogue.derived_fields import defaults_of
 from tallystick.catalogue.meter import Meter
+from tallystick.catalogue.product import Product
+from tallystick.organizations.custom_field import CustomField
 from tallystick.platform.database import Database
 from tallystick.platform.resources import Change, Transaction, resource_of
 from tallystick.usage.meters import MeterReader, meter_reader
 
+DEFAULTS = ""
 FRESH_FOR_S = 2.0
 "How long a code may keep its old meaning after another process changed it."
 _MOST_ACCOUNTS, _MOST_METERS = 100_000, 2_000
 _MOST_TRANSACTIONS = 64
 
 V = TypeVar("V")
+CustomFields = Mapping[str, object]
 _Key = tuple[str, str]
 
 
@@ -96,20 +102,34 @@ class CodeCache(Generic[V]):
 
 
 class Resolution:
-    """The two kinds of codes in a measurement."""
+    """What measurements name by code, and what their calculations read of it.
+
+    Accounts and meters are found by code, custom fields by the code of the account or the id of the product,
+    the organization's defaults under `DEFAULTS`.
+    """
 
     def __init__(self) -> None:
         self.accounts = CodeCache(account_ids, _MOST_ACCOUNTS)
         self.meters = CodeCache(meter_readers, _MOST_METERS)
+        self.account_fields = CodeCache(account_fields, _MOST_ACCOUNTS)
+        self.product_fields = CodeCache(product_fields, _MOST_METERS)
+        self.field_defaults = CodeCache(field_defaults, _MOST_METERS)
 
     def note_change(self, tx: Transaction, /, *changes: Change) -> None:
         """Hear of every change, in its transaction: a `Recorder` beside the one that appends events."""
-        caches: dict[type, CodeCache[Any]] = {Account: self.accounts, Meter: self.meters}
-        for cls, cache in caches.items():
+        code, by_id = attrgetter("code"), attrgetter("id")
+        caches: list[tuple[type, CodeCache[Any], Callable[[Any], str]]] = [
+            (Account, self.accounts, code),
+            (Account, self.account_fields, code),
+            (Meter, self.meters, code),
+            (Product, self.product_fields, by_id),
+            (CustomField, self.field_defaults, lambda _: DEFAULTS),
+        ]
+        for cls, cache, key in caches:
             own = [change for change in changes if change.resource.cls is cls]
             states = [state for change in own for state in (change.old, change.new) if state is not None]
             if states:
-                cache.note(tx, {state.code for state in states})  # type: ignore[attr-defined]
+                cache.note(tx, {key(state) for state in states})
 
 
 def account_ids(tx: Transaction, codes: Collection[str]) -> dict[str, str]:
@@ -123,3 +143,21 @@ def account_ids(tx: Transaction, codes: Collection[str]) -> dict[str, str]:
 def meter_readers(tx: Transaction, codes: Collection[str]) -> dict[str, MeterReader]:
     """Look up meters by code."""
     return {meter.code: meter_reader(meter) for meter in tx.find(Meter, code=list(codes))}
+
+
+def account_fields(tx: Transaction, codes: Collection[str]) -> dict[str, CustomFields]:
+    """Look up the custom fields of accounts by code."""
+    table = resource_of(Account).table
+    statement = select(table.c.code, table.c.custom_fields).where(table.c.org_id == tx.org_id)
+    rows = tx.execute(statement.where(table.c.code.in_(list(codes)))).all()
+    return {row.code: row.custom_fields for row in rows}
+
+
+def product_fields(tx: Transaction, ids: Collection[str]) -> dict[str, CustomFields]:
+    """Look up the custom fields of products by id."""
+    return {product.id: product.custom_fields for product in tx.find(Product, id=list(ids))}
+
+
+def field_defaults(tx: Transaction, _keys: Collection[str]) -> dict[str, Mapping[str, CustomFields]]:
+    """Look up the organization's defaults of custom fields, by entity."""
+    return {DEFAULTS: defaults_of(tx.find_one(CustomField))}

@@ -1,16 +1,17 @@
 """Take usage in: every measurement is stored durably, or kept among the rejected with its reason."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
 from itertools import compress
 
 import msgspec
+import numpy as np
 
 from tallystick.kernel.clock import Clock
-from tallystick.kernel.errors import invariant
 from tallystick.platform.database import Database
 from tallystick.platform.ids import new_id
+from tallystick.usage.dedupe import Flags
+from tallystick.usage.derived import Derivation, Derive
 from tallystick.usage.envelope import Measurement, utc
 from tallystick.usage.failures import Failure, failure, record_failures
 from tallystick.usage.meters import MeterReader
@@ -29,16 +30,6 @@ from tallystick.usage.store.blocks import make_block
 from tallystick.usage.store.writer import GroupedWriter
 
 
-class Derived(msgspec.Struct, frozen=True):
-    """The derived fields of a measurement; one with a fault is null, and its fault told (semantics §8)."""
-
-    values: Mapping[str, Decimal | str | None]
-    faults: Sequence[str] = ()
-
-
-Derive = Callable[[MeterReader, Measurement], Derived]
-
-
 class Outcome(msgspec.Struct, frozen=True):
     """What became of a batch.
 
@@ -53,6 +44,18 @@ class Outcome(msgspec.Struct, frozen=True):
     def rejected(self) -> int:
         """Measurements that were not stored."""
         return sum(n for kind, n in self.failures.items() if kind is not FailureType.CALCULATION_ERROR)
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """What was stored of a batch, and what failed, not recorded yet."""
+
+    stored: int
+    failures: list[Failure]
+
+    @property
+    def rejected(self) -> int:
+        """Measurements that were not stored."""
+        return sum(each.type is not FailureType.CALCULATION_ERROR for each in self.failures)
 
 
 class _Group(msgspec.Struct):
@@ -71,7 +74,7 @@ class _Group(msgspec.Struct):
 class Ingest:
     """Takes batches of measurements in. Thread-safe; a call returns when all is durable.
 
-    derive: calculates the derived fields of a measurement whose meter has some.
+    derive: calculates the derived fields of meters that have some; by default without lookup tables.
     """
 
     def __init__(
@@ -86,24 +89,44 @@ class Ingest:
         self._writer = writer
         self._clock = clock
         self._resolution = resolution
-        self._derive = derive
+        self._derive = derive or Derivation(database, resolution)
 
-    def __call__(self, org_id: str, actor: str, measurements: Sequence[Measurement]) -> Outcome:
+    def __call__(
+        self, org_id: str, actor: str, measurements: Sequence[Measurement], unread: Sequence[Failure] = ()
+    ) -> Outcome:
         """Store measurements of the right form; keep those that break a rule, and tell of them by an event.
 
-        actor: in whose name unknown accounts are made. Raises Unavailable: the same batch may be sent again,
-        and what has a uid is counted once.
+        actor: in whose name unknown accounts are made. unread: what the same request failed with before it
+        became measurements. Raises Unavailable: the same batch may be sent again, and what has a uid is
+        counted once.
+        """
+        taken = self.take(org_id, actor, measurements)
+        failures = [*unread, *taken.failures]
+        if not failures:
+            return Outcome(taken.stored, {})
+        with self._database.transaction(org_id, actor) as tx:
+            file = record_failures(tx, failures, taken.stored)
+        kinds = [each.type for each in failures]
+        return Outcome(taken.stored, {kind: kinds.count(kind) for kind in dict.fromkeys(kinds)}, file)
+
+    def take(
+        self, org_id: str, actor: str, measurements: Sequence[Measurement], *, again: bool = False
+    ) -> Taken:
+        """Store measurements, and leave it to the caller to record what failed, with what it has to record.
+
+        again: an earlier try of the same batch may have stored some of it, so a uid that is there already is
+        no failure, unless it stands twice in the batch. Raises Unavailable, as a call does.
         """
         failures: list[Failure] = []
         groups = self._judge(org_id, measurements, failures)
         accounts = self._accounts(org_id, actor, groups, failures)
-        stored = self._store(org_id, groups, accounts, failures)
-        if not failures:
-            return Outcome(stored, {})
-        with self._database.transaction(org_id, actor) as tx:
-            file = record_failures(tx, failures, stored)
-        kinds = [each.type for each in failures]
-        return Outcome(stored, {kind: kinds.count(kind) for kind in dict.fromkeys(kinds)}, file)
+        flags = self._store(org_id, groups, accounts, failures)
+        for group, duplicate in flags:
+            resent = _resent_again(group.rows) if again else duplicate
+            if resent.any():
+                rows = compress(group.rows, resent & duplicate)
+                failures += [failure(_resent(row), row) for row in rows]
+        return Taken(sum(int((~duplicate).sum()) for _, duplicate in flags), failures)
 
     def _judge(
         self, org_id: str, measurements: Sequence[Measurement], failures: list[Failure]
@@ -141,16 +164,16 @@ class Ingest:
 
     def _store(
         self, org_id: str, groups: Sequence[_Group], accounts: Mapping[str, str], failures: list[Failure]
-    ) -> int:
-        """Store what is left and wait until it is durable. Gives how many were not there before."""
+    ) -> list[tuple[_Group, Flags]]:
+        """Store what is left and wait until it is durable. Flags the rows whose uid was there before."""
         filled = [group for group in groups if group.rows]
         if not filled:
-            return 0
+            return []
         blocks = []
         for group in filled:
             columns = group.columns or columns_of(group.meter, group.rows)
             if group.meter.derived:
-                columns |= self._derived(group, failures)
+                columns |= self._derived(org_id, group, columns, failures)
             rows = group.rows
             ends = [row.ets for row in rows]
             block = make_block(
@@ -163,29 +186,15 @@ class Ingest:
                 fields=columns,
             )
             blocks.append(block)
-        flags = self._writer.submit(blocks).result()
-        for group, duplicate in zip(filled, flags, strict=True):
-            if duplicate.any():
-                _reject(
-                    group,
-                    [
-                        _resent(row) if again else None
-                        for row, again in zip(group.rows, duplicate, strict=True)
-                    ],
-                    failures,
-                )
-        return sum(len(group.rows) for group in filled)
+        return list(zip(filled, self._writer.submit(blocks).result(), strict=True))
 
-    def _derived(self, group: _Group, failures: list[Failure]) -> Columns:
+    def _derived(self, org_id: str, group: _Group, columns: Columns, failures: list[Failure]) -> Columns:
         """Calculate the derived fields; a measurement with a fault is stored all the same."""
-        derive = self._derive
-        invariant(derive is not None, "a meter has derived fields, but nothing calculates them")
-        answers = [derive(group.meter, row) for row in group.rows]  # type: ignore[misc]
-        for row, answer in zip(group.rows, answers, strict=True):
-            failures += [
-                failure(Broken(FailureType.CALCULATION_ERROR, fault), row) for fault in answer.faults
-            ]
-        return {slot: [a.values.get(code) for a in answers] for code, slot in group.meter.derived.items()}
+        answer = self._derive(org_id, group.meter, group.rows, columns)
+        failures += [
+            failure(Broken(FailureType.CALCULATION_ERROR, fault), group.rows[i]) for i, fault in answer.faults
+        ]
+        return answer.columns
 
 
 def _by_meter(measurements: Sequence[Measurement]) -> dict[str, Sequence[Measurement]]:
@@ -219,3 +228,10 @@ def _alike(alike: Mapping[str, str], row: Measurement) -> Broken | None:
 
 def _resent(row: Measurement) -> Broken:
     return Broken(FailureType.DUPLICATE_UID, f"the uid {row.uid} was received before, within 35 days")
+
+
+def _resent_again(rows: Sequence[Measurement]) -> Flags:
+    """Flag, in a batch that is stored a second time, the rows whose uid stands above in it."""
+    seen: set[str] = set()
+    again = [row.uid in seen or bool(seen.add(row.uid or new_id())) for row in rows]  # type: ignore[func-returns-value]
+    return np.array(again, bool)

@@ -18,9 +18,8 @@ from tallystick.kernel.errors import Unavailable
 from tallystick.platform.resources.transaction import ResourceNotFound
 from tallystick.usage.envelope import Measurement
 from tallystick.usage.failures import EVENT, load_failures
-from tallystick.usage.meters import meter_reader
 from tallystick.usage.rules import MOST_AHEAD, FailureType
-from tallystick.usage.service import Derived, Ingest
+from tallystick.usage.service import Ingest
 from tallystick.usage.skeletons import skeleton
 from tallystick.usage.store.writer import GroupedWriter
 from tests.unit.usage.conftest import NOW, Desk, StandingClock, flight
@@ -188,35 +187,6 @@ def test_a_code_that_changes_hands_takes_no_usage_along(desk: Desk) -> None:
     after = accounts(desk)["ORD"]
     assert {r["uid"]: str(r["account_id"]) for r in desk.stored(meter)} == {"old": before.id, "new": after.id}
     assert before.id != after.id
-
-
-def test_a_failed_calculation_leaves_its_field_empty(desk: Desk) -> None:
-    fields = [DataField(category=FieldCategory.MEASURE, code="gb", name="GB", unit="GB")]
-    meter = desk.meter("storage", fields)
-    derived = DataField(category=FieldCategory.MEASURE, code="cost_of", name="Cost", unit="USD")
-    with desk.database.transaction(desk.org_id) as tx:  # a meter of a version that can calculate
-        declared = msgspec.structs.replace(meter, data_fields=[*fields, derived])
-        slots = tx.update(meter, declared).slots
-    calculating = msgspec.structs.replace(declared, data_fields=fields, derived_fields=[derived], slots=slots)
-
-    class Known:
-        accounts = desk.resolution.accounts
-
-        class meters:  # noqa: N801 - stands where the cache does
-            @staticmethod
-            def find(*_: Any) -> dict[str, Any]:
-                return {"storage": meter_reader(calculating)}
-
-    def derive(_: Any, row: Measurement) -> Derived:
-        gb = (row.measure or {})["gb"]
-        return Derived({"cost_of": Decimal(2) * gb}) if gb else Derived({}, ["division by zero"])
-
-    ingest = Ingest(desk.database, desk.ingest._writer, StandingClock(), Known(), derive)  # type: ignore[arg-type] # noqa: SLF001 - the same writer
-    rows = [Measurement(uid=f"{n}", meter="storage", account="a", ts=NOW, measure={"gb": n}) for n in (0, 3)]
-    outcome = ingest(desk.org_id, desk.actor, rows)
-    assert (outcome.stored, outcome.rejected) == (2, 0)
-    assert outcome.failures == {FailureType.CALCULATION_ERROR: 1}
-    assert {r["uid"]: r[slots["cost_of"]] for r in desk.stored(meter)} == {"0": None, "3": 6}
 
 
 BROKEN: dict[str, dict[str, Any]] = {

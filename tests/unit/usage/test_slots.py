@@ -5,7 +5,6 @@ import pytest
 from tallystick.catalogue.meter import (
     SLOTS_OF_A_KIND,
     DataField,
-    DerivedField,
     FieldCategory,
     Meter,
     assign_slots,
@@ -45,12 +44,6 @@ def test_a_meter_that_has_had_too_many_fields_gets_no_more() -> None:
     meter = Meter(name="m", code="m", data_fields=now, derived_fields=[], slots=assign_slots(used, now))
     assert meter.slots["text"] == "s0"
     assert [(p.field, p.code) for p in meter.check()] == [("dataFields[1]", "too_many_fields")]
-
-
-def test_derived_fields_are_refused_until_they_can_be_calculated() -> None:
-    derived = DerivedField(category=N, code="d", name="d", unit="x", calculation="a * 2")
-    meter = Meter(name="m", code="m", data_fields=fields(a=N), derived_fields=[derived])
-    assert [(p.field, p.code) for p in meter.check()] == [("derivedFields", "not_available")]
 
 
 def test_slots_are_those_of_the_usage_store() -> None:
