@@ -70,6 +70,12 @@ class ChildBillingNotAvailable(Invalid):
     code = "child_billing_not_available"
 
 
+class CompoundPricingNotAvailable(Invalid):
+    """A plan prices a compound aggregation, which this version cannot bill."""
+
+    code = "compound_pricing_not_available"
+
+
 class TooManyBillJobs(TooMany):
     """As many bill jobs as may run at a time are running (semantics §1)."""
 

@@ -28,12 +28,13 @@ from tallystick.billing.due import (
     due_date_of,
     external_invoice_date_of,
 )
-from tallystick.billing.errors import ChildBillingNotAvailable
+from tallystick.billing.errors import ChildBillingNotAvailable, CompoundPricingNotAvailable
 from tallystick.billing.selection import selection_of_bill
 from tallystick.billing.usage import UsageQueries, load_quantities
 from tallystick.catalogue.aggregation import Aggregation
 from tallystick.catalogue.meter import Meter
 from tallystick.catalogue.product import Product
+from tallystick.kernel.errors import Invalid
 from tallystick.kernel.periods import DateSpan, Period, billing_period
 from tallystick.organizations.currency import Currency
 from tallystick.organizations.organization_config import OrganizationConfig
@@ -46,19 +47,23 @@ E = TypeVar("E", bound=Entity)
 
 
 class Prices(msgspec.Struct, frozen=True, kw_only=True):
-    """What the plans of a chunk refer to, by id; pricings by the plan or template they price."""
+    """What the plans of a chunk refer to, by id; pricings by the plan or template they price.
+
+    compound: plans and templates that price a compound aggregation, by such a pricing.
+    """
 
     plans: Mapping[str, Plan]
     templates: Mapping[str, PlanTemplate]
     pricings: Mapping[str, tuple[PricedAggregation, ...]]
     products: Mapping[str, Product]
+    compound: Mapping[str, Pricing]
 
 
 class Loaded(msgspec.Struct, frozen=True):
     """The inputs of a chunk, and why some accounts' bills cannot be made."""
 
     bills: list[BillInputs]
-    refused: list[tuple[Account, ChildBillingNotAvailable]]
+    refused: list[tuple[Account, Invalid]]
 
 
 def load_bills(
@@ -82,13 +87,13 @@ def load_bills(
     config = tx.find(OrganizationConfig)[0]
     currencies = _currencies(tx)
     bills: list[BillInputs] = []
-    refused: list[tuple[Account, ChildBillingNotAvailable]] = []
+    refused: list[tuple[Account, Invalid]] = []
     for each in due:
         family = children.get(each.account.id, [])
         pools = _pools(each, family, attached, selection) if family else {}
         try:
             plans = tuple(terms(p, prices, selection, config, pools) for p in each.plans)
-        except ChildBillingNotAvailable as error:
+        except Invalid as error:
             refused.append((each.account, error))
             continue
         bills.append(_inputs(each, plans, selection, config, currencies, prices.products))
@@ -125,6 +130,7 @@ def load_prices(tx: Transaction, attached: Iterable[AccountPlan]) -> Prices:
         templates=templates,
         pricings={owner: tuple(each) for owner, each in priced.items()},
         products=products,
+        compound={p.plan_id or p.plan_template_id or "": p for p in pricings if p.compound_aggregation_id},
     )
 
 
@@ -135,7 +141,7 @@ def terms(
     config: OrganizationConfig,
     pools: Mapping[str, tuple[str, ...]],
 ) -> PlanTerms:
-    """Put together an account plan's terms. Raises ChildBillingNotAvailable.
+    """Put together an account plan's terms. Raises ChildBillingNotAvailable, CompoundPricingNotAvailable.
 
     pools: account plan id → children whose usage it prices too.
     """
@@ -144,6 +150,10 @@ def terms(
     if pooled and attached.child_billing_mode is ChildBillingMode.CHILD:
         message = "childBillingMode CHILD: give each child a plan of its own; this one cannot bill them."
         raise ChildBillingNotAvailable(message, account_plan_id=attached.id)
+    for owner in (attached.plan_id or "", due.template.id):
+        if owner in prices.compound:
+            message = "A pricing of this plan prices a compound aggregation; this version cannot bill it."
+            raise CompoundPricingNotAvailable(message, pricing_id=prices.compound[owner].id)
     starting = due.active.local_dates(selection.zone).start
     return PlanTerms(
         account_plan=attached,

@@ -16,6 +16,7 @@ from tallystick.billing.bill_job import BillJob, BillJobStatus
 from tallystick.billing.failure import bill_failures
 from tallystick.billing.jobs import TASK, BillRunner, cancel_job, create_job, recalculate_job
 from tallystick.catalogue.aggregation import Method
+from tallystick.catalogue.compound_aggregation import CompoundAggregation
 from tallystick.kernel.errors import Unavailable
 from tallystick.kernel.periods import BillingFrequency
 from tallystick.organizations.currency import Currency
@@ -24,6 +25,7 @@ from tallystick.platform.jobs import JobInterrupted, Jobs
 from tallystick.platform.resources.wire import InvalidBody
 from tallystick.pricing.plan import Plan
 from tallystick.pricing.pricing import Pricing
+from tallystick.rating.units import UsageRounding
 from tests.unit.billing.conftest import FEB, JAN, MAR, Books, ListedUsage, lines
 
 D = Decimal
@@ -416,6 +418,18 @@ def test_billing_children_by_themselves_is_refused_loudly(books: Books, plan: Pl
     assert books.bills(parent) == []
     (told,) = books.told("billing.bill.failed")
     assert told["newDto"]["code"] == "child_billing_not_available"
+
+
+def test_a_compound_price_is_refused_loudly(books: Books, plan: Plan) -> None:
+    acme = books.account("acme", plan)
+    one = CompoundAggregation(
+        name="One", calculation="1", rounding=UsageRounding.NONE, quantity_per_unit=D(1), unit="1"
+    )
+    books.price(plan, ("0", "0", "1"), aggregation_id=None, compound_aggregation_id=books.create(one).id)
+    books.run()
+    assert books.bills(acme) == []
+    (told,) = books.told("billing.bill.failed")
+    assert told["newDto"]["code"] == "compound_pricing_not_available"
 
 
 @pytest.mark.parametrize(
