@@ -49,7 +49,7 @@ def test_a_failure_stops_reading_and_is_raised() -> None:
         if batch.last_row == 5:
             raise OSError("gone")
 
-    arrived = []
+    arrived: list[int] = []
     with pytest.raises(OSError, match="gone"):
         arrived.extend(batch.last_row for batch in in_order(endless(), send, 2))
     assert len(read) < 20
