@@ -76,15 +76,15 @@ def insert_entities(tx: Transaction, cls: type[Entity], entities: Sequence[Entit
 def update_entities(tx: Transaction, cls: type[Entity], entities: Sequence[Entity]) -> None:
     """Replace many stored entities, by id, in one statement."""
     if entities:
-        rows = [{"org_id": tx.org_id, **column_values(e)} for e in entities]
-        tx.execute(_update(resource_of(cls).table), {"rows": encode_whole(rows)})
+        rows = _as_json(tx.org_id, map(column_values, entities))
+        tx.execute(_update(resource_of(cls).table), {"rows": rows})
 
 
 def insert_rows(tx: Transaction, table: Table, rows: Rows) -> None:
     """Store many new rows of this organization in one statement; `org_id` is added to each."""
-    values = [{"org_id": tx.org_id, **row} for row in rows]
-    if values:
-        tx.execute(_insert(table), {"rows": encode_whole(values)})
+    found = list(rows)
+    if found:
+        tx.execute(_insert(table), {"rows": _as_json(tx.org_id, found)})
 
 
 def delete_lines(tx: Transaction, line_ids: Sequence[str]) -> None:
@@ -113,6 +113,13 @@ def take_numbers(tx: Transaction, start: int, wanted: int) -> range:
     values = {"start_number": start, "last_number": last + wanted}
     tx.execute(table.update().where(table.c.org_id == tx.org_id).values(values))
     return range(last + 1, last + wanted + 1)
+
+
+def _as_json(org_id: str, rows: Rows) -> str:
+    """Write rows as JSON; what is left out of it becomes NULL, so nulls need not be sent and read."""
+    return encode_whole(
+        [{"org_id": org_id, **{name: v for name, v in row.items() if v is not None}} for row in rows]
+    )
 
 
 @cache
