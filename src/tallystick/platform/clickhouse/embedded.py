@@ -57,6 +57,7 @@ class EmbeddedClickHouse:
         self._lanes: dict[Lane, queue.SimpleQueue[Any]] = {}
         try:
             self._connect(Lane.READ, self._limits.readers, self._limits.read_memory_bytes)
+            self._connect(Lane.EXPLORE, 1, self._limits.scan_memory_bytes)
             self._connect(Lane.SCAN, 1, self._limits.scan_memory_bytes)
             self._connect(Lane.WRITE, 1, self._limits.scan_memory_bytes)
         except RuntimeError as error:

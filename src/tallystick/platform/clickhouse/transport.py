@@ -9,11 +9,12 @@ import pyarrow as pa
 class Lane(StrEnum):
     """Which connections a query may use, so that short ones never wait behind long ones.
 
-    READ: one account's question, a person waits. SCAN: a bill run, an export, a rebuild. WRITE: the insert,
-    and what it must know first.
+    READ: one account's question, a person waits. EXPLORE: a question over many accounts, a person waits.
+    SCAN: a bill run, an export, a rebuild. WRITE: the insert, and what it must know first.
     """
 
     READ = "read"
+    EXPLORE = "explore"
     SCAN = "scan"
     WRITE = "write"
 

@@ -46,7 +46,7 @@ def aggregate(org_id: str, query: UsageQuery) -> str:
     if query.segments:
         keys["segment"] = _segment(query.segments)
     keys |= {f"g{position}": slot_sql(slot) for position, slot in enumerate(query.group_by)}
-    value, count = _value(query.method, query.field)
+    value, count = value_sql(query.method, slot_sql(query.field) if query.field else None)
     selected = ", ".join(f"{expression} AS {name}" for name, expression in keys.items())
     having = ["n > 0", *(["window >= 0"] if window.startswith("multiIf") else [])]
     if query.segments:
@@ -85,7 +85,7 @@ def count(org_id: str, meter_id: str | None, window: Period | None) -> str:
     if meter_id is not None:
         where.append(f"meter_id = {sql.uuid(meter_id)}")
     if window is not None:
-        where.append(_inside(window))
+        where.append(inside(window))
     return f"SELECT count() AS n FROM {TABLE} WHERE {' AND '.join(where)}"
 
 
@@ -122,17 +122,19 @@ def _check(query: UsageQuery) -> None:
     invariant(number or query.method not in _NUMBERS, f"{query.method} needs a number field")
 
 
-def _value(method: Method, field: Slot | None) -> tuple[str, str]:
-    """Give the expressions of the value and of how many values went into it."""
+def value_sql(method: Method, field: str | None) -> tuple[str, str]:
+    """Give the expressions of a field's value, for MEAN of its sum, and of how many values went into it.
+
+    field: an expression; its NULLs do not take part. None: the measurements themselves are counted.
+    """
     if field is None:
         return "count()", "count()"
-    name = slot_sql(field)
-    counted = f"count({name})"
+    counted = f"count({field})"
     if method is Method.COUNT:
         return counted, counted
     if method is Method.UNIQUE:
-        return f"uniqExact({name})", counted
-    return _NUMBERS[method].format(field=name), counted
+        return f"uniqExact({field})", counted
+    return _NUMBERS[method].format(field=field), counted
 
 
 def _where(
@@ -145,15 +147,20 @@ def _where(
     terms = [f"org_id = {sql.uuid(org_id)}", f"meter_id = {sql.uuid(meter_id)}"]
     if account_ids is not None:
         terms.append(f"account_id IN ({sql.uuids(account_ids)})" if account_ids else "0")
-    terms.append(_inside(Period(min(w.start for w in windows), max(w.end for w in windows))))
-    for each in filters:
-        invariant(each.slot.kind is SlotKind.TEXT, "filters look at texts")
-        found = f"ifNull({slot_sql(each.slot)} IN ({sql.texts(each.values)}), 0)" if each.values else "0"
-        terms.append(found if each.include else f"NOT {found}")
+    terms.append(inside(Period(min(w.start for w in windows), max(w.end for w in windows))))
+    terms += map(filter_sql, filters)
     return " AND ".join(terms)
 
 
-def _inside(window: Period) -> str:
+def filter_sql(each: Filter) -> str:
+    """Write a filter's condition, never NULL."""
+    invariant(each.slot.kind is SlotKind.TEXT, "filters look at texts")
+    found = f"ifNull({slot_sql(each.slot)} IN ({sql.texts(each.values)}), 0)" if each.values else "0"
+    return found if each.include else f"NOT {found}"
+
+
+def inside(window: Period) -> str:
+    """Write the condition that a measurement's `ts` is inside."""
     return f"ts >= {sql.instant_ms(window.start)} AND ts < {sql.instant_ms(window.end)}"
 
 
@@ -179,7 +186,7 @@ def _window_of_apart(windows: Sequence[Period]) -> str:
 
 def _windows_of_any(windows: Sequence[Period]) -> str:
     """List the windows a row falls into, when they may overlap."""
-    found = ", ".join(f"if({_inside(window)}, {at}, -1)" for at, window in enumerate(windows))
+    found = ", ".join(f"if({inside(window)}, {at}, -1)" for at, window in enumerate(windows))
     return f"arrayFilter(at -> at >= 0, [{found}])"
 
 

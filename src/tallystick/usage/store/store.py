@@ -12,11 +12,13 @@ import pyarrow.compute as pc
 from tallystick.kernel.decimals import divide
 from tallystick.kernel.periods import Period
 from tallystick.platform.clickhouse.transport import ClickHouse, Lane
-from tallystick.usage.store import queries, schema
+from tallystick.usage.store import exploring, queries, schema
 from tallystick.usage.store.blocks import fold_slots
-from tallystick.usage.store.model import Method, StoreStats, Usage, UsageQuery
+from tallystick.usage.store.exploring import Selection, Summary, SummaryRow
+from tallystick.usage.store.model import Method, Slot, StoreStats, Usage, UsageQuery
 
 _HASHES_A_QUESTION = 50_000
+_FEW_ACCOUNTS = 10
 WEEK_S = 7 * 24 * 3600
 
 Hashes = np.ndarray[Any, np.dtype[np.uint64]]
@@ -97,6 +99,37 @@ class UsageStore:
             [last] = table.slice(table.num_rows - 1).select(["account_id", "ts", "received_at"]).to_pylist()
             after = (str(last["account_id"]), last["ts"], last["received_at"])
 
+    def summarize(self, org_id: str, selection: Selection, summary: Summary, limit: int) -> list[SummaryRow]:
+        """Aggregate a selection in one scan: the first `limit` groups, newest bucket first, exactly."""
+        exploring.check(selection, summary)
+        sql = exploring.summarize(org_id, selection, summary, limit)
+        answer = self._clickhouse.read(sql, lane=_lane(selection))
+        rows = answer.num_rows
+        accounts = answer["account_id"].to_pylist() if summary.per_account else [None] * rows
+        starts = answer["start"].to_pylist() if summary.bucket else [None] * rows
+        texts = [answer[f"g{at}"].to_pylist() for at in range(len(summary.texts))]
+        values = [
+            [
+                None if value is None else _quantity(figure.method, value, count)
+                for value, count in zip(
+                    answer[f"v{at}"].to_pylist(), answer[f"c{at}"].to_pylist(), strict=True
+                )
+            ]
+            for at, figure in enumerate(summary.figures)
+        ]
+        groups = zip(*texts, strict=True) if texts else [()] * rows
+        return [
+            SummaryRow(None if account is None else str(account), start, group, figures)
+            for account, start, group, figures in zip(
+                accounts, starts, groups, zip(*values, strict=True), strict=True
+            )
+        ]
+
+    def newest(self, org_id: str, selection: Selection, slots: Sequence[Slot], limit: int) -> pa.Table:
+        """Give the `limit` newest measurements of a selection: `exploring.FIXED`, and the slots by name."""
+        sql = exploring.newest(org_id, selection, slots, limit)
+        return self._clickhouse.read(sql, lane=_lane(selection))
+
     def count(self, org_id: str, meter_id: str | None = None, window: Period | None = None) -> int:
         """Count an organization's measurements."""
         return int(self._clickhouse.read(queries.count(org_id, meter_id, window))["n"][0].as_py())
@@ -128,6 +161,11 @@ class UsageStore:
             for week in pc.unique(read["week"]).to_pylist():
                 chosen = weeks == week
                 yield week, hashes[chosen], int(receipts[chosen].max())
+
+
+def _lane(selection: Selection) -> Lane:
+    accounts = selection.account_ids
+    return Lane.READ if accounts is not None and len(accounts) <= _FEW_ACCOUNTS else Lane.EXPLORE
 
 
 def _quantity(method: Method, value: Decimal | int, count: int) -> Decimal:
