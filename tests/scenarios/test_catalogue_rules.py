@@ -88,6 +88,15 @@ def test_a_segment_that_is_priced_stays(world: World) -> None:
     assert codes(answer) == {"segments": "segment_in_use"}
 
 
+def test_what_is_priced_whole_is_not_cut_into_segments(world: World) -> None:
+    product = world.product()
+    aggregation = world.aggregation(world.meter(product)["id"])
+    world.pricing(world.plan(product)["id"], aggregation["id"], (0, 0, 1))
+    cut = {"segmentedFields": ["destination"], "segments": [{"destination": "*"}]}
+    answer = world.put(f"aggregations/{aggregation['id']}", aggregation | cut, expect=400)
+    assert codes(answer) == {"segments": "segment_in_use"}
+
+
 # --- plans and pricings -------------------------------------------------------------------------
 
 
@@ -129,6 +138,14 @@ def pricing_body(plan_id: str, aggregation_id: str) -> dict[str, Any]:
             {"overagePricingBands": [{"lowerLimit": 0, "fixedPrice": 0, "unitPrice": 1}]},
             {"overagePricingBands": "not_applicable"},
             id="overage without tiers",
+        ),
+        pytest.param(
+            {
+                "type": "PRODUCT_CREDIT",
+                "pricingBands": [{"lowerLimit": 0, "fixedPrice": -1, "unitPrice": 1}],
+            },
+            {"pricingBands[0].fixedPrice": "out_of_range"},
+            id="a credit that charges",
         ),
         pytest.param({"minimumSpend": -1}, {"minimumSpend": "out_of_range"}, id="negative minimum"),
     ],

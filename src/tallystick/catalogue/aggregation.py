@@ -42,7 +42,7 @@ class Method(StrEnum):
 
 TEXT_METHODS = frozenset({Method.COUNT, Method.UNIQUE})
 Segment = dict[str, str]
-SegmentUser = Callable[[Transaction, str, Segment], str | None]
+SegmentUser = Callable[[Transaction, str, Segment | None], str | None]
 
 
 @resource(
@@ -135,13 +135,19 @@ class Aggregation(Entity, kw_only=True):
 def segments_stay(
     tx: Transaction, owner_id: str, old: list[Segment], new: list[Segment], field: str
 ) -> Iterator[Problem]:
-    """Refuse to lose a segment that a pricing names (semantics §10). owner_id: of what has the segments."""
-    gone = [s for s in old if s not in new]
+    """Refuse to lose a segment that a pricing names (semantics §10). owner_id: of what has the segments.
+
+    Cutting what is priced whole into segments loses the whole: that price would bill nothing any more.
+    """
+    gone: list[Segment | None] = [s for s in old if s not in new]
+    if new and not old:
+        gone = [None]
     for find_user in segment_users:
         for segment in gone:
             user = find_user(tx, owner_id, segment)
             if user is not None:
-                yield Problem(field, "segment_in_use", f"{segment} cannot be removed: {user} prices it")
+                what = "this cannot be segmented" if segment is None else f"{segment} cannot be removed"
+                yield Problem(field, "segment_in_use", f"{what}: {user} prices it")
 
 
 def compounds_stay_whole(tx: Transaction, old: Aggregation, new: Aggregation) -> Iterator[Problem]:

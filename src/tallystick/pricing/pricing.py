@@ -117,6 +117,8 @@ class Pricing(Entity, kw_only=True):
             )
         if self.overage_pricing_bands and self.tiers_span_plan:
             yield Problem("overagePricingBands", "not_applicable", "cannot be combined with tiersSpanPlan")
+        if self.type is not PricingType.DEBIT:
+            yield from no_negative_prices("pricingBands", self.pricing_bands)
 
     def check_stored(self, tx: Transaction, old: Entity | None) -> Iterator[Problem]:
         """The aggregation has the segment and suits the plan's product; no two prices hold at once."""
@@ -179,6 +181,15 @@ def ascending_bands(field: str, bands: Sequence[PricingBand]) -> Iterator[Proble
             yield Problem(where, "bands_not_ascending", message)
 
 
+def no_negative_prices(field: str, bands: Sequence[PricingBand]) -> Iterator[Problem]:
+    """A credit gives back; with a negative price it would charge."""
+    for i, band in enumerate(bands):
+        for name, price in (("fixedPrice", band.fixed_price), ("unitPrice", band.unit_price)):
+            if price < 0:
+                message = f"must be zero or more: a credit of {price} would be a charge"
+                yield Problem(f"{field}[{i}].{name}", "out_of_range", message)
+
+
 def with_id(band: PricingBand) -> PricingBand:
     """Give a band that has none an id."""
     return band if band.id else msgspec.structs.replace(band, id=new_id())
@@ -189,8 +200,8 @@ def segment_text(segment: Segment) -> str:
     return ", ".join(f"{k}={v}" for k, v in sorted(segment.items()))
 
 
-def pricing_of_segment(tx: Transaction, aggregation_id: str, segment: Segment) -> str | None:
-    """Name a pricing that prices the segment of an aggregation, compound or not, if there is one."""
+def pricing_of_segment(tx: Transaction, aggregation_id: str, segment: Segment | None) -> str | None:
+    """Name a pricing of the segment (None: the whole) of an aggregation, compound or not, if there is one."""
     compound = tx.find(Pricing, compound_aggregation_id=aggregation_id)
     for pricing in [*tx.find(Pricing, aggregation_id=aggregation_id), *compound]:
         if pricing.segment == segment:
