@@ -10,6 +10,10 @@ PUBLIC = {
     ("POST", "/oauth/token"): "whoever asks here is about to prove who they are",
     ("GET", "/openapi.json"): "the interface is no secret; tools read it before they have a token",
     ("GET", "/downloads/{orgId}/failedingest/{file}"): "the signature in the link is the permission",
+    ("GET", "/downloads/{orgId}/measurements/{id}"): "the signature in the link is the permission",
+    ("PUT", "/uploads/{orgId}/measurements/{id}"): "the signature in the link is the permission",
+    ("PUT", "/uploads/{orgId}/lookuptables/{jobId}"): "the signature in the link is the permission",
+    ("GET", "/downloads/{orgId}/lookuptables/{file}"): "the signature in the link is the permission",
     ("GET", "/health"): "a load balancer asks; it answers nothing but up or not",
 }
 "Routes without a permission, each with its reason."

@@ -1,0 +1,160 @@
+"""Files of measurements: links to upload them, their jobs, and the files as they were uploaded."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any, Final, Literal
+
+import msgspec
+
+from tallystick.api.crud import paging
+from tallystick.api.routes import (
+    Call,
+    FileAnswer,
+    Permission,
+    QueryParameter,
+    Route,
+    Upload,
+    organization_path,
+)
+from tallystick.platform.resources import Page
+from tallystick.platform.resources.pages import page_request
+from tallystick.usage.file_upload import (
+    LARGEST_FILE_BYTES,
+    FileUploadJob,
+    GetUploadUrlRequest,
+    ask_upload,
+    open_upload,
+    upload_clauses,
+    uploaded,
+)
+
+UPLOAD_LIFETIME: Final = timedelta(minutes=1)
+"Rule: semantics §6. The body may take longer, once it has begun."
+DOWNLOAD_LIFETIME: Final = timedelta(hours=1)
+LARGEST_PAGE: Final = 100
+MAY_UPLOAD = Permission("measurements:fileupload", "ingest:measurement")
+MAY_RETRIEVE = Permission("measurements:retrieve", "ingest:measurement")
+TO_UPLOAD = "/uploads/{orgId}/measurements/{id}"
+TO_DOWNLOAD = "/downloads/{orgId}/measurements/{id}"
+SIGNED = (QueryParameter("expires"), QueryParameter("signature"))
+
+
+class UrlUploadResponse(msgspec.Struct, rename="camel"):
+    """Where to put the file, once, within a minute, and the headers to send with it."""
+
+    job_id: str
+    url: str
+    headers: dict[str, str]
+
+
+class UrlDownloadResponse(msgspec.Struct, rename="camel"):
+    """Where to get the file, within an hour."""
+
+    job_id: str
+    url: str
+    headers: dict[str, str]
+
+
+def file_upload_routes() -> Iterator[Route]:
+    """Make the routes."""
+    own: dict[str, Any] = {"request": GetUploadUrlRequest, "answer": UrlUploadResponse}
+    yield _route("POST", "generateUploadUrl", MAY_UPLOAD, generate_link, "generateUploadUrl", **own)
+    filters = ("dateCreatedStart", "dateCreatedEnd", "fileKey")
+    query = (*paging(LARGEST_PAGE), *(QueryParameter(name) for name in filters))
+    listed: dict[str, Any] = {"answer": Page[FileUploadJob], "query": query}
+    yield _route("GET", "jobs", MAY_RETRIEVE, list_jobs, "listFileUploadJobs", **listed)
+    yield _route("GET", "jobs/{id}", MAY_RETRIEVE, get_job, "getFileUploadJob", answer=FileUploadJob)
+    path = "jobs/{id}/original"
+    yield _route(
+        "GET", path, MAY_RETRIEVE, link_original, "getFileUploadOriginal", answer=UrlDownloadResponse
+    )
+    yield Route(
+        "PUT",
+        TO_UPLOAD,
+        None,
+        receive,
+        "uploadMeasurements",
+        "Measurements",
+        "Upload a file by a signed link",
+        answer=FileUploadJob,
+        query=SIGNED,
+        body_limit=LARGEST_FILE_BYTES,
+        streams=True,
+    )
+    yield Route(
+        "GET",
+        TO_DOWNLOAD,
+        None,
+        download,
+        "downloadMeasurements",
+        "Measurements",
+        "Download an uploaded file by a signed link",
+        query=SIGNED,
+    )
+
+
+def generate_link(call: Call) -> UrlUploadResponse:
+    """Give a link to upload a file."""
+    with call.services.database.transaction(call.org_id, call.principal.id) as tx:
+        job = ask_upload(tx, call.body)
+    path = TO_UPLOAD.format(orgId=call.org_id, id=job.id)
+    url = call.link(call.services.signed_urls.sign(path, UPLOAD_LIFETIME))
+    return UrlUploadResponse(job.id, url, {"Content-Type": job.content_type})
+
+
+def receive(call: Call) -> Upload:
+    """Take a file from whoever has a signed link. Raises what `open_upload` does, too."""
+    org_id, job_id = _checked(call, TO_UPLOAD)
+    length = call.headers.get("content-length")
+    return open_upload(call.services.database, call.services.files, org_id, job_id, length)
+
+
+def list_jobs(call: Call) -> Page[FileUploadJob]:
+    """List the jobs of uploaded files."""
+    page = page_request(call.one("pageSize"), call.one("nextToken"), LARGEST_PAGE)
+    clauses = list(upload_clauses(call.query))
+    with call.services.database.reading(call.org_id) as tx:
+        return tx.page(FileUploadJob, page, clauses)
+
+
+def get_job(call: Call) -> FileUploadJob:
+    """Get the job of an uploaded file."""
+    with call.services.database.reading(call.org_id) as tx:
+        return tx.get(FileUploadJob, call.path["id"])
+
+
+def link_original(call: Call) -> UrlDownloadResponse:
+    """Get a link to an uploaded file."""
+    with call.services.database.reading(call.org_id) as tx:
+        job = uploaded(tx, call.path["id"])
+    path = TO_DOWNLOAD.format(orgId=call.org_id, id=job.id)
+    return UrlDownloadResponse(job.id, call.link(call.services.signed_urls.sign(path, DOWNLOAD_LIFETIME)), {})
+
+
+def download(call: Call) -> FileAnswer:
+    """Give an uploaded file to whoever has a signed link. Raises BadSignature, LinkExpired."""
+    org_id, job_id = _checked(call, TO_DOWNLOAD)
+    with call.services.database.reading(org_id) as tx:
+        job = uploaded(tx, job_id)
+    return FileAnswer(call.services.files.path(job.file_key), job.content_type, job.file_name)
+
+
+def _checked(call: Call, path: str) -> tuple[str, str]:
+    """Check the signature of the path that was called; give its organization and job."""
+    org_id, job_id = call.path["orgId"], call.path["id"]
+    signed = path.format(orgId=org_id, id=job_id)
+    call.services.signed_urls.check(signed, call.one("expires"), call.one("signature"))
+    return org_id, job_id
+
+
+def _route(
+    method: Literal["GET", "POST"],
+    path: str,
+    permission: Permission,
+    handler: Callable[[Call], Any],
+    operation_id: str,
+    **more: Any,
+) -> Route:
+    summary = (handler.__doc__ or "").split("\n", 1)[0].rstrip(".")
+    where = organization_path(f"fileuploads/measurements/{path}")
+    return Route(method, where, permission, handler, operation_id, "Measurements", summary, **more)
