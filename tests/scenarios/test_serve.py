@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -16,8 +17,6 @@ import pytest
 from tests.support.process import COMMAND, Process, api, bootstrap, environment
 
 START_WITHIN_S = 4
-TRIES = 4
-"A busy machine may be slow once; it is not slow each time."
 
 
 @pytest.fixture(scope="module")
@@ -60,16 +59,13 @@ def port_of(server: Process) -> int:
     return int(server.url.rpartition(":")[2])
 
 
-def test_the_second_start_is_fast(home: Path) -> None:
-    seconds = []
-    for _ in range(TRIES):
-        begun = time.monotonic()
-        with Process.start(home) as server:
-            assert httpx.get(f"{server.url}/health").json()["status"] == "ok"
-            seconds.append(time.monotonic() - begun)
-        if seconds[-1] < START_WITHIN_S:
-            return
-    pytest.fail(f"starts on an existing home took {seconds} s")
+def test_the_second_start_takes_little(home: Path) -> None:
+    """Measured in processor time, server and database together: a busy machine makes it late, not slow."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    with Process.start(home) as server:
+        assert httpx.get(f"{server.url}/health").json()["status"] == "ok"
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < START_WITHIN_S
 
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from tallystick.cli.output import on_error, on_output, print_json
 from tallystick.cli.profile import Connection, save_profile
-from tallystick.cli.server import Steps, settings_with, terminated_like_interrupted
+from tallystick.cli.server import Signals, Steps, settings_with
 from tallystick.organizations.service import Bootstrapped
 from tallystick.organizations.service import bootstrap as make_organization
 from tallystick.platform.database import Database
@@ -108,7 +108,7 @@ def _database(settings: Settings) -> Iterator[Database]:
 def _opened(settings: Settings) -> Iterator[Platform]:
     configure_logging("warning", settings.log_format)
     steps = Steps()
-    with terminated_like_interrupted(), open_platform(settings, step=steps) as platform:
+    with Signals(steps) as signals, open_platform(settings, step=signals.step) as platform:
         steps.end()
         yield platform
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.text import Text
 
 from tallystick.cli.output import print_json
-from tallystick.cli.server import Steps, finish_undisturbed, settings_with, terminated_like_interrupted
+from tallystick.cli.server import Signals, Steps, finish_undisturbed, settings_with
 
 
 def serve(
@@ -54,16 +54,18 @@ def serve(
 
     async def run() -> None:
         stop = stop_on_signals()
+        if signals.arrived:
+            stop.set()
         await run_server(platform, services, ready=ready, stop=stop)
         steps("Answering what was under way")
 
     try:
         with (
-            terminated_like_interrupted(),
-            open_platform(settings, step=steps) as platform,
-            open_services(platform, step=steps) as services,
+            Signals(steps) as signals,
+            open_platform(settings, step=signals.step) as platform,
+            open_services(platform, step=signals.step) as services,
         ):
-            steps("Starting to listen")
+            signals.step("Starting to listen")
             asyncio.run(run())
             finish_undisturbed()
             steps("Stopping the usage store and the database")

@@ -3,10 +3,9 @@
 import os
 import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import Self
 
 from rich.console import Console
 
@@ -47,18 +46,36 @@ class Steps:
         return time.monotonic() - self._begun
 
 
-@contextmanager
-def terminated_like_interrupted() -> Iterator[None]:
-    """Take SIGTERM as Ctrl-C while things are opened and closed, so that the engines are stopped in order."""
+class Signals:
+    """Ctrl-C and SIGTERM while things are opened: the first one waits for the end of the step under way.
 
-    def interrupt(_sign: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
+    An exception in the middle of starting an engine could leave that engine running; a second signal raises
+    KeyboardInterrupt all the same, for one that takes too long.
+    """
 
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    def __init__(self, steps: Steps) -> None:
+        self._steps = steps
+        self.arrived = False
+
+    def __enter__(self) -> Self:
+        self._before = {sign: signal.signal(sign, self._note) for sign in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for sign, handler in self._before.items():
+            signal.signal(sign, handler)
+
+    def step(self, what: str) -> None:
+        """Begin a step, unless a signal came during the one before. Raises KeyboardInterrupt."""
+        if self.arrived:
+            finish_undisturbed()
+            raise KeyboardInterrupt
+        self._steps(what)
+
+    def _note(self, _sign: int, _frame: FrameType | None) -> None:
+        if self.arrived:
+            raise KeyboardInterrupt
+        self.arrived = True
 
 
 def finish_undisturbed() -> None:

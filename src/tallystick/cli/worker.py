@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 from tallystick.cli.errors import CommandError
-from tallystick.cli.server import Steps, finish_undisturbed, settings_with, terminated_like_interrupted
+from tallystick.cli.server import Signals, Steps, finish_undisturbed, settings_with
 from tallystick.platform.settings import Settings
 
 
@@ -33,14 +33,16 @@ def worker(*, home: Path | None = None) -> int:
 
     async def run() -> None:
         stop = stop_on_signals()
+        if signals.arrived:
+            stop.set()
         await run_worker(platform, services, ready=ready, stop=stop)
 
     with (
-        terminated_like_interrupted(),
-        open_platform(settings, step=steps) as platform,
-        open_services(platform, step=steps) as services,
+        Signals(steps) as signals,
+        open_platform(settings, step=signals.step) as platform,
+        open_services(platform, step=signals.step) as services,
     ):
-        steps("Starting to take jobs")
+        signals.step("Starting to take jobs")
         asyncio.run(run())
         finish_undisturbed()
     steps.end()
