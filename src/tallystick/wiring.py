@@ -12,7 +12,11 @@ from tallystick.api.server import free_port, serve, stop_on_signals
 from tallystick.api.services import Services
 from tallystick.billing.jobs import BillRunner
 from tallystick.catalogue.compound_aggregation import follow_segments
+from tallystick.catalogue.lookup_files import LookupFiles
+from tallystick.catalogue.lookup_find import LookupCache, published_tables
+from tallystick.catalogue.lookup_worker import LookupWorker
 from tallystick.events.record import record_change
+from tallystick.explorer.service import Explorer
 from tallystick.kernel.clock import Clock
 from tallystick.organizations.throttle import Throttle
 from tallystick.organizations.tokens import Tokens
@@ -21,6 +25,7 @@ from tallystick.platform.clickhouse.http import HttpClickHouse
 from tallystick.platform.clickhouse.transport import ClickHouse
 from tallystick.platform.clock import SystemClock
 from tallystick.platform.database import Database
+from tallystick.platform.files import Folder
 from tallystick.platform.home import Home
 from tallystick.platform.jobs import Jobs
 from tallystick.platform.migrate import migrate
@@ -34,7 +39,8 @@ from tallystick.platform.postgres import (
 from tallystick.platform.resources import Change, Transaction
 from tallystick.platform.settings import Settings
 from tallystick.platform.signed_urls import SignedUrls
-from tallystick.usage.resolution import Resolution
+from tallystick.usage.file_upload_job import UploadRunner
+from tallystick.usage.resolution import CodeCache, Resolution
 from tallystick.usage.service import Ingest
 from tallystick.usage.store.store import UsageStore
 from tallystick.usage.store.writer import GroupedWriter
@@ -52,6 +58,8 @@ __all__ = [
 ]
 
 Step = Callable[[str], None]
+MOST_LOOKUP_TABLES = 10_000
+"So many lookup tables' published revisions are remembered, over all organizations."
 
 
 @dataclass(frozen=True)
@@ -64,6 +72,7 @@ class Platform:
     postgres: Postgres
     database: Database
     resolution: Resolution
+    lookups: LookupCache
 
 
 @contextmanager
@@ -80,16 +89,18 @@ def open_platform(
         step("Migrating the database")
         migrate(postgres.url)
         resolution = Resolution()
+        lookups = LookupCache(CodeCache(published_tables, MOST_LOOKUP_TABLES))
 
         def record(tx: Transaction, /, *changes: Change) -> None:
             record_change(tx, *changes)
             resolution.note_change(tx, *changes)
+            lookups.note_change(tx, *changes)
             for change in changes:
                 follow_segments(tx, change)
 
         database = Database(postgres.url, clock, record)
         stack.callback(database.close)
-        yield Platform(settings, clock, home, postgres, database, resolution)
+        yield Platform(settings, clock, home, postgres, database, resolution, lookups)
 
 
 @contextmanager
@@ -113,6 +124,9 @@ def open_services(platform: Platform, step: Step = lambda _: None) -> Iterator[S
             ingest=Ingest(platform.database, writer, platform.clock, platform.resolution),
             signed_urls=SignedUrls(secret, platform.clock),
             usage=store,
+            files=Folder(platform.home.files),
+            lookup_files=LookupFiles(platform.home.files),
+            explorer=Explorer(platform.database, store, platform.clock),
         )
 
 
@@ -156,6 +170,8 @@ def make_jobs(platform: Platform, services: Services) -> Jobs:
     """Make the queue, with every task that a worker of this version runs."""
     jobs = Jobs(platform.postgres.conninfo)
     BillRunner(platform.database, services.usage, platform.clock).register(jobs)
+    UploadRunner(platform.database, services.files, services.ingest).register(jobs)
+    LookupWorker(platform.database, services.lookup_files).register(jobs)
     return jobs
 
 

@@ -29,7 +29,7 @@ def body(calculation: str = "aggregation.miles / 2", **more: Any) -> dict[str, A
 def miles(world: World, code: str = "miles", *segments: dict[str, str], meter: str = "flights") -> Any:
     found = world.get("meters", codes=meter)["data"]
     meter_id = (found[0] if found else world.meter(code=meter))["id"]
-    more = {"segmentedFields": ["destination"], "segments": [*segments]} if segments else {}
+    more: dict[str, Any] = {"segmentedFields": ["destination"], "segments": [*segments]} if segments else {}
     return world.aggregation(meter_id, code=code, **more)
 
 
@@ -88,6 +88,18 @@ def test_compound_aggregations_are_found_by_id_code_and_product(world: World) ->
             {"calculation": "unknown_aggregation"},
             id="no such aggregation",
         ),
+        pytest.param({"calculation": "1 +"}, {"calculation": "invalid_expression"}, id="half a calculation"),
+        pytest.param({"calculation": "'a' + 'b'"}, {"calculation": "wrong_kind"}, id="a text"),
+        pytest.param({"calculation": "1 < 2"}, {"calculation": "wrong_kind"}, id="true or false"),
+        pytest.param({"calculation": "miles * 2"}, {"calculation": "unknown_reference"}, id="a bare name"),
+        pytest.param(
+            {"calculation": "account.customfields.none"},
+            {"calculation": "unknown_custom_field"},
+            id="no field",
+        ),
+        pytest.param(
+            {"calculation": "colour.customfields.red"}, {"calculation": "unknown_custom_field"}, id="no owner"
+        ),
         pytest.param({"quantityPerUnit": 0}, {"quantityPerUnit": "out_of_range"}, id="no quantity per unit"),
         pytest.param({"unit": "u" * 51}, {"unit": "wrong_length"}, id="long unit"),
         pytest.param({"rounding": "HALF"}, {"rounding": "unknown_value"}, id="unknown rounding"),
@@ -110,11 +122,18 @@ def test_a_compound_aggregation_is_refused(
 
 
 def test_5000_characters_are_taken(world: World) -> None:
-    assert world.post("compoundaggregations", body("1" + " + 1" * 1249 + "   "))["version"] == 1
+    assert world.post("compoundaggregations", body("1" + " " * 4999))["version"] == 1
 
 
 def test_no_aggregation_has_to_be_named(world: World) -> None:
-    assert world.post("compoundaggregations", body("account.customfields.seats * 2"))["segments"] == []
+    defaults = {"account": {"seats": 1}, "accountPlan": {"rate": 2}, "version": 1}
+    world.put("customfields", defaults)
+    assert (
+        world.post(
+            "compoundaggregations", body("account.customfields.seats * accountPlan.customfields.rate")
+        )["segments"]
+        == []
+    )
 
 
 def test_an_aggregation_named_only_in_a_text_is_no_reference(world: World) -> None:

@@ -145,7 +145,7 @@ def test_a_list_of_adjustments_needs_its_counter_and_dates_need_the_account(worl
         refused = world.get("counteradjustments", expect=400, counterId=seats, **{name: "2025-01-01"})
         assert codes(refused) == {"accountId": "required"}
     account = world.account()["id"]
-    wrong = {"counterId": seats, "accountId": account}
+    wrong: dict[str, Any] = {"counterId": seats, "accountId": account}
     assert codes(world.get("counteradjustments", expect=400, **wrong, date="soon")) == {
         "date": "wrong_format"
     }
@@ -161,7 +161,7 @@ def test_adjustments_are_listed_by_account_and_date(world: World) -> None:
     adjust(world, seats, other, "2025-02-15", 9)
     adjust(world, counter(world, "disks"), acme, "2025-02-20", 9)
 
-    def listed(**filters: str) -> list[str]:
+    def listed(**filters: Any) -> list[str]:
         return days(world.get("counteradjustments", counterId=seats, **filters))
 
     assert listed() == ["2025-02-15", "2025-02-01", "2025-01-01", "2025-03-01"]  # newest first
@@ -181,7 +181,7 @@ def test_adjustments_come_in_pages(world: World, order: str | None) -> None:
     seats, acme = counter(world), world.account()["id"]
     for day in range(1, 6):
         adjust(world, seats, acme, f"2025-01-{day:02}", day)
-    filters = {"counterId": seats, "pageSize": "2", **({"sortOrder": order} if order else {})}
+    filters: dict[str, Any] = {"counterId": seats, "pageSize": "2", **({"sortOrder": order} if order else {})}
     found: list[str] = []
     page = world.get("counteradjustments", **filters)
     while True:

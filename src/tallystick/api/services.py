@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 
 from tallystick.billing.usage import UsageQueries
+from tallystick.catalogue.lookup_files import LookupFiles
+from tallystick.explorer.service import Explorer
 from tallystick.kernel.clock import Clock
 from tallystick.organizations.throttle import Throttle
 from tallystick.organizations.tokens import Tokens
 from tallystick.platform.database import Database
+from tallystick.platform.files import Files
 from tallystick.platform.signed_urls import SignedUrls
 from tallystick.usage.service import Ingest
 
@@ -22,3 +25,6 @@ class Services:
     ingest: Ingest
     signed_urls: SignedUrls
     usage: UsageQueries
+    lookup_files: LookupFiles
+    explorer: Explorer
+    files: Files

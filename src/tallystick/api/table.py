@@ -9,6 +9,10 @@ from tallystick.api.compound_aggregations import compound_aggregation_routes
 from tallystick.api.counters import counter_routes
 from tallystick.api.crud import crud_routes
 from tallystick.api.events import event_routes
+from tallystick.api.explorer import explorer_routes
+from tallystick.api.file_uploads import file_upload_routes
+from tallystick.api.lookup_rows import lookup_row_routes
+from tallystick.api.lookup_tables import lookup_table_routes
 from tallystick.api.measurements import measurement_routes
 from tallystick.api.meta import meta_routes
 from tallystick.api.oauth import oauth_routes
@@ -22,5 +26,9 @@ ROUTES = (
     *compound_aggregation_routes(),
     *counter_routes(),
     *event_routes(),
+    *lookup_table_routes(),
+    *lookup_row_routes(),
+    *explorer_routes(),
+    *file_upload_routes(),
     *measurement_routes(),
 )

@@ -2,15 +2,21 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Self
+from contextlib import suppress
+from typing import Annotated, Any, Self
 
 import msgspec
 from msgspec import Meta
 from sqlalchemy import update
 
+from tallystick.calc.errors import ExpressionError
+from tallystick.calc.expression import Compiled, compile_expression
+from tallystick.calc.values import Kind
 from tallystick.catalogue.aggregation import Aggregation, Method, Segment, segments_stay
+from tallystick.catalogue.lookup_find import lookup_problems
 from tallystick.catalogue.product import Product
 from tallystick.kernel.problems import Problem
+from tallystick.organizations.custom_field import CustomField
 from tallystick.platform.resources import (
     By,
     Change,
@@ -31,8 +37,13 @@ from tallystick.platform.resources import (
 from tallystick.rating.units import UsageRounding
 
 LONGEST_CALCULATION = 5000
-_TEXT = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
-_REFERENCE = re.compile(r"\baggregation\s*\.\s*(?!customfields\s*\.)([^\W\d][\w$]*|\$[\w$]*)", re.IGNORECASE)
+CUSTOM_FIELD_OWNERS = (
+    *("organization", "account", "accountPlan", "plan", "planTemplate"),
+    *("product", "meter", "compoundAggregation", "contract"),
+)
+"Whose custom fields a compound aggregation may read."
+_AGGREGATION = re.compile(r"aggregation\.([^.]+)")
+_CUSTOM_FIELD = re.compile(r"(\w+)\.customfields\.([^.]+)")
 
 
 @resource(
@@ -66,14 +77,20 @@ class CompoundAggregation(Entity, kw_only=True):
         aggregations = tx.find(Aggregation, lock=True, code=named) if named else []
         return msgspec.structs.replace(self, aggregation_codes=named, segments=shared_segments(aggregations))
 
+    def check(self) -> Iterator[Problem]:
+        """The calculation can be made, and gives a number."""
+        try:
+            compiled = compile_expression(self.calculation)
+        except ExpressionError as error:
+            yield Problem("calculation", error.code, error.message)
+            return
+        if compiled.kind in {Kind.TEXT, Kind.BOOLEAN}:
+            yield Problem("calculation", "wrong_kind", f"gives {compiled.kind}, and a quantity is a number")
+
     def check_stored(self, tx: Transaction, old: Entity | None) -> Iterator[Problem]:
-        """Every aggregation that it names exists; priced segments stay."""
-        codes = self.aggregation_codes
-        known = {a.code for a in tx.find(Aggregation, code=codes)} if codes else set()
-        for code in codes:
-            if code not in known:
-                message = f"aggregation.{code}: there is no aggregation with this code"
-                yield Problem("calculation", "unknown_aggregation", message)
+        """Everything that it names exists; priced segments stay."""
+        with suppress(ExpressionError):  # told by `check`
+            yield from unknown_names(tx, compile_expression(self.calculation))
         if isinstance(old, CompoundAggregation):
             yield from segments_stay(tx, self.id, old.segments, self.segments, "calculation")
 
@@ -96,8 +113,36 @@ def written(compound: CompoundAggregation) -> WrittenCompoundAggregation:
 
 
 def named_codes(calculation: str) -> list[str]:
-    """Give the codes of the aggregations that a calculation names, each once, in order."""
-    return [*dict.fromkeys(_REFERENCE.findall(_TEXT.sub("''", calculation)))]
+    """Give the codes of the aggregations that a calculation names; none when it cannot be compiled."""
+    try:
+        references = compile_expression(calculation).references
+    except ExpressionError:
+        return []
+    return [match[1] for name in references if (match := _AGGREGATION.fullmatch(name))]
+
+
+def unknown_names(tx: Transaction, compiled: Compiled) -> Iterator[Problem]:
+    """Find names that stand for nothing: aggregations, custom fields without a default, lookup tables."""
+    codes = named_codes(compiled.text)
+    known = {a.code for a in tx.find(Aggregation, code=codes)} if codes else set()
+    defaults: dict[str, Any] = {}
+    if any(_CUSTOM_FIELD.fullmatch(name) for name in compiled.references):
+        defaults = msgspec.to_builtins(tx.find_one(CustomField)) or {}
+    for name, at in compiled.references.items():
+        aggregation, custom = _AGGREGATION.fullmatch(name), _CUSTOM_FIELD.fullmatch(name)
+        if aggregation and aggregation[1] not in known:
+            code, reason = "unknown_aggregation", f"there is no aggregation with the code {aggregation[1]}"
+        elif custom and (
+            custom[1] not in CUSTOM_FIELD_OWNERS or custom[2] not in defaults.get(custom[1], {})
+        ):
+            reason = f"the organization defines no custom field {custom[2]} for {custom[1]}"
+            code, reason = "unknown_custom_field", f"{reason}; give it a default first"
+        elif not aggregation and not custom:
+            code, reason = "unknown_reference", f"{name} is neither an aggregation nor a custom field"
+        else:
+            continue
+        yield Problem("calculation", code, compiled.problem_at(reason, at).message)
+    yield from lookup_problems(tx, "calculation", compiled)
 
 
 def shared_segments(aggregations: Sequence[Aggregation]) -> list[Segment]:

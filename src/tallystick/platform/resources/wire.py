@@ -97,6 +97,23 @@ def answer(value: Any) -> Any:
 def _hide(value: Any, plain: dict[str, Any]) -> None:
     for name in getattr(value, "hidden_names", ()):
         plain.pop(name, None)
+    for name, wire_name in _entity_fields(typing.cast("Any", type(value))):
+        if plain.get(wire_name) is not None:
+            _hide(getattr(value, name), plain[wire_name])
+
+
+@cache
+def _entity_fields(cls: type) -> tuple[tuple[str, str], ...]:
+    """List the fields that hold another entity: name and wire name."""
+    if not issubclass(cls, msgspec.Struct):
+        return ()
+    hints = typing.get_type_hints(cls)
+    holds = {name: (hint, *get_args(hint)) for name, hint in hints.items()}
+    return tuple(
+        (field.name, field.encode_name)
+        for field in msgspec.structs.fields(cls)
+        if any(hasattr(kind, "hidden_names") for kind in holds[field.name])
+    )
 
 
 def encode_whole(value: Any) -> str:

@@ -1,0 +1,445 @@
+"""Rows of lookup tables: read, upsert, copy, upload, download; and the links to their files."""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import Meta
+
+from tallystick.api.crud import paging
+from tallystick.api.lookup_tables import ADDITIONAL, REVISIONS, forget_files
+from tallystick.api.routes import Call, FileAnswer, Permission, QueryParameter, Route, organization_path
+from tallystick.catalogue.errors import UploadNotAwaited
+from tallystick.catalogue.lookup_job import (
+    ContentType,
+    LookupJobStatus,
+    LookupJobType,
+    LookupTableJob,
+    LookupTableJobAnswer,
+)
+from tallystick.catalogue.lookup_service import (
+    LARGEST_FILE_BYTES,
+    MOST_ITEMS,
+    LookupTableRevisionCopyRequest,
+    LookupTableRevisionCopyResponse,
+    LookupTableRevisionData,
+    LookupTableRevisionDataItemDeleteRequest,
+    LookupTableRevisionDataItemUpsertRequest,
+    LookupTableRevisionDataRequest,
+    archive_file,
+    archived,
+    copy_revision,
+    delete_item,
+    delete_items,
+    draft,
+    get_item,
+    get_items,
+    get_job,
+    get_revision,
+    job_file,
+    put_item,
+    put_items,
+    queue,
+    start_job,
+)
+from tallystick.catalogue.lookup_table import LookupTableRevision
+from tallystick.catalogue.lookup_worker import write_all
+from tallystick.kernel.problems import Problem
+from tallystick.platform.incoming import IncomingFile
+from tallystick.platform.resources import Page, resource_of
+from tallystick.platform.resources.pages import page_request
+from tallystick.platform.resources.wire import InvalidBody, parse, read
+
+UPLOAD_LINK_LIFETIME: Final = timedelta(minutes=1)
+DOWNLOAD_LINK_LIFETIME: Final = timedelta(hours=1)
+"Rule: semantics §12."
+LARGEST_JOBS_PAGE = 100
+UPLOAD = "/uploads/{orgId}/lookuptables/{jobId}"
+DOWNLOAD = "/downloads/{orgId}/lookuptables/{file}"
+_SIGNED = (QueryParameter("expires"), QueryParameter("signature"))
+_DATA = f"{REVISIONS}/{{lookupTableRevisionId}}/data"
+_MEDIA_TYPES = {content_type.ending: content_type.value for content_type in ContentType}
+
+
+class LookupTableRevisionDataDeleteResponse(msgspec.Struct, kw_only=True):
+    """What became of the rows."""
+
+    result: str
+
+
+class LookupTableDataFileRequest(msgspec.Struct, kw_only=True, rename="camel"):
+    """The form that a file of rows is wanted in."""
+
+    content_type: ContentType
+
+
+class LookupTableDataArchivedResponse(msgspec.Struct, kw_only=True):
+    """A link that needs no token, valid for an hour."""
+
+    url: str
+    expiry: datetime
+
+
+class LookupTableDataUploadRequest(msgspec.Struct, kw_only=True, rename="camel"):
+    """The file that will be uploaded. `version` is that of the rows, checked when it is given."""
+
+    file_name: Annotated[str, Meta(min_length=1, max_length=100)]
+    content_type: ContentType
+    version: int | None = None
+    content_length: Annotated[int, Meta(ge=1, le=LARGEST_FILE_BYTES)]
+
+
+class LookupTableDataUploadResponse(msgspec.Struct, kw_only=True, rename="camel"):
+    """Where to PUT the file, within a minute, and with which headers."""
+
+    job_id: str
+    url: str
+    headers: dict[str, str]
+
+
+class LookupTableDataDownloadJobResponse(msgspec.Struct, kw_only=True, rename="camel"):
+    """The job that writes the file."""
+
+    job_id: str
+
+
+def lookup_row_routes() -> Iterator[Route]:
+    """Make the routes."""
+    data, key = LookupTableRevisionData, "/{lookupKey}"
+    limit = QueryParameter("limit", int, {"minimum": 1, "maximum": MOST_ITEMS, "default": MOST_ITEMS})
+    yield _route("GET", "", get_data, "getLookupTableRevisionData", answer=data, query=(limit, ADDITIONAL))
+    yield _route(
+        "PUT",
+        "",
+        put_data,
+        "upsertLookupTableRevisionData",
+        request=LookupTableRevisionDataRequest,
+        answer=data,
+        query=(ADDITIONAL,),
+    )
+    yield _route(
+        "DELETE",
+        "",
+        delete_data,
+        "deleteLookupTableRevisionData",
+        answer=LookupTableRevisionDataDeleteResponse,
+    )
+    yield _route("GET", key, get_row, "getLookupTableRevisionDataItem", answer=data)
+    yield _route(
+        "PUT",
+        key,
+        put_row,
+        "upsertLookupTableRevisionDataItem",
+        request=LookupTableRevisionDataItemUpsertRequest,
+        answer=data,
+        query=(ADDITIONAL,),
+    )
+    yield _route(
+        "DELETE",
+        key,
+        delete_row,
+        "deleteLookupTableRevisionDataItem",
+        request=LookupTableRevisionDataItemDeleteRequest,
+        answer=data,
+        reads_raw=True,
+    )
+    yield from _job_routes()
+    yield from _file_routes()
+
+
+def _job_routes() -> Iterator[Route]:
+    yield _route(
+        "POST",
+        "/copy",
+        copy,
+        "copyLookupTableRevisionData",
+        request=LookupTableRevisionCopyRequest,
+        answer=LookupTableRevisionCopyResponse,
+        reads_raw=True,
+    )
+    yield _route(
+        "POST",
+        "/archived",
+        link_archive,
+        "getArchivedLookupTableRevisionData",
+        request=LookupTableDataFileRequest,
+        answer=LookupTableDataArchivedResponse,
+    )
+    yield _route(
+        "POST",
+        "/generateuploadurl",
+        link_upload,
+        "generateLookupTableRevisionDataUploadUrl",
+        request=LookupTableDataUploadRequest,
+        answer=LookupTableDataUploadResponse,
+    )
+    yield _route(
+        "POST",
+        "/jobs/download",
+        start_download,
+        "createLookupTableRevisionDataDownloadJob",
+        request=LookupTableDataFileRequest,
+        answer=LookupTableDataDownloadJobResponse,
+    )
+    yield _route(
+        "GET",
+        "/jobs",
+        list_jobs,
+        "listLookupTableRevisionDataJobs",
+        answer=Page[LookupTableJobAnswer],
+        query=paging(LARGEST_JOBS_PAGE),
+    )
+    yield _route(
+        "GET", "/jobs/{id}", get_one_job, "getLookupTableRevisionDataJob", answer=LookupTableJobAnswer
+    )
+    yield _route(
+        "DELETE", "/jobs/{id}", delete_job, "deleteLookupTableRevisionDataJob", answer=LookupTableJobAnswer
+    )
+
+
+def _file_routes() -> Iterator[Route]:
+    tag = "LookupTableRevisionData"
+    yield Route(
+        "PUT",
+        UPLOAD,
+        None,
+        receive,
+        "uploadLookupTableRows",
+        tag,
+        "Upload a file of rows by a signed link",
+        request=bytes,
+        answer=LookupTableDataDownloadJobResponse,
+        query=_SIGNED,
+        body_limit=LARGEST_FILE_BYTES,
+        media_types=(*_MEDIA_TYPES.values(),),
+        streams=True,
+    )
+    summary = "Download a file of rows by a signed link"
+    yield Route("GET", DOWNLOAD, None, download, "downloadLookupTableRows", tag, summary, query=_SIGNED)
+
+
+def _route(
+    method: Literal["GET", "POST", "PUT", "DELETE"],
+    suffix: str,
+    handler: Callable[[Call], Any],
+    operation_id: str,
+    **more: Any,
+) -> Route:
+    reads = method == "GET" or suffix in {"/archived", "/jobs/download"}
+    return Route(
+        method,
+        organization_path(f"{_DATA}{suffix}"),
+        Permission(
+            f"config:{'retrieve' if reads else 'update'}", resource_of(LookupTableRevision).permission_object
+        ),
+        handler,
+        operation_id,
+        "LookupTableRevisionData",
+        _in_words(operation_id),
+        **more,
+    )
+
+
+def _in_words(operation_id: str) -> str:
+    words = "".join(f" {c.lower()}" if c.isupper() else c for c in operation_id)
+    return words[0].upper() + words[1:]
+
+
+# --- rows ---------------------------------------------------------------------------------------
+
+
+def get_data(call: Call) -> Any:
+    """Give the first rows of a revision, ordered by key."""
+    given = call.one("limit") or str(MOST_ITEMS)
+    if not (given.isascii() and given.isdigit() and 1 <= int(given) <= MOST_ITEMS):
+        message = f"must be a whole number from 1 to {MOST_ITEMS}"
+        raise InvalidBody([Problem("limit", "out_of_range", message)])
+    with _reading(call) as tx:
+        return get_items(tx, *_ids(call), int(given))
+
+
+def put_data(call: Call) -> Any:
+    """Store rows in a draft."""
+    with _writing(call) as tx:
+        return put_items(tx, *_ids(call), call.body)
+
+
+def delete_data(call: Call) -> Any:
+    """Delete all rows of a draft."""
+    with _writing(call) as tx:
+        deleted = delete_items(tx, *_ids(call))
+    return LookupTableRevisionDataDeleteResponse(result=f"{deleted} rows deleted")
+
+
+def get_row(call: Call) -> Any:
+    """Give one row."""
+    with _reading(call) as tx:
+        return get_item(tx, *_ids(call), call.path["lookupKey"])
+
+
+def put_row(call: Call) -> Any:
+    """Store one row in a draft."""
+    with _writing(call) as tx:
+        return put_item(tx, *_ids(call), call.path["lookupKey"], call.body)
+
+
+def delete_row(call: Call) -> Any:
+    """Delete one row of a draft. Clients may send no body."""
+    body = _optional(call, LookupTableRevisionDataItemDeleteRequest)
+    with _writing(call) as tx:
+        return delete_item(tx, *_ids(call), call.path["lookupKey"], body.version)
+
+
+# --- jobs ---------------------------------------------------------------------------------------
+
+
+def copy(call: Call) -> Any:
+    """Copy a revision's rows to another one. Clients may send no body."""
+    body = _optional(call, LookupTableRevisionCopyRequest)
+    with _writing(call) as tx:
+        return copy_revision(tx, *_ids(call), body)
+
+
+def link_archive(call: Call) -> Any:
+    """Sign a link to the rows of an archived revision; the file is made if its job has not got there yet."""
+    files = call.services.lookup_files
+    with _reading(call) as tx:
+        revision = archived(tx, *_ids(call))
+        name = archive_file(revision, call.body.content_type)
+        if not files.path(call.org_id, name).is_file():
+            write_all(tx, files, revision, name)
+    url = _link(call, DOWNLOAD.format(orgId=call.org_id, file=name), DOWNLOAD_LINK_LIFETIME)
+    return LookupTableDataArchivedResponse(url=url, expiry=_expiry(call))
+
+
+def link_upload(call: Call) -> Any:
+    """Sign a link that takes a file of rows, and record the job that waits for it."""
+    request: LookupTableDataUploadRequest = call.body
+    with _writing(call) as tx:
+        job = start_job(
+            tx,
+            draft(tx, *_ids(call), request.version),
+            LookupJobType.UPLOAD,
+            queued=False,
+            file_name=request.file_name,
+            content_type=request.content_type,
+            content_length=request.content_length,
+        )
+    url = _link(call, UPLOAD.format(orgId=call.org_id, jobId=job.id), UPLOAD_LINK_LIFETIME)
+    headers = {"Content-Type": request.content_type.value}
+    return LookupTableDataUploadResponse(job_id=job.id, url=url, headers=headers)
+
+
+def start_download(call: Call) -> Any:
+    """Let a job write a revision's rows to a file."""
+    content_type: ContentType = call.body.content_type
+    with _writing(call) as tx:
+        revision = get_revision(tx, *_ids(call))
+        name = f"{revision.name[:80]}.{content_type.ending}"
+        job = start_job(tx, revision, LookupJobType.DOWNLOAD, content_type=content_type, file_name=name)
+    return LookupTableDataDownloadJobResponse(job_id=job.id)
+
+
+def list_jobs(call: Call) -> Any:
+    """List the jobs of a revision, newest first."""
+    page = page_request(call.one("pageSize"), call.one("nextToken"), LARGEST_JOBS_PAGE)
+    with _reading(call) as tx:
+        revision = get_revision(tx, *_ids(call))
+        own = resource_of(LookupTableJob).table.c.lookup_table_revision_id == revision.id
+        found = tx.page(LookupTableJob, page, [own])
+    return Page([_answer(call, job) for job in found.data], found.next_token)
+
+
+def get_one_job(call: Call) -> Any:
+    """Get a job, with a link to its file if it made one."""
+    with _reading(call) as tx:
+        return _answer(call, get_job(tx, *_ids(call), call.path["id"]))
+
+
+def delete_job(call: Call) -> Any:
+    """Delete a job and its file; one that has not run yet never will."""
+    with _writing(call) as tx:
+        job = get_job(tx, *_ids(call), call.path["id"])
+        tx.delete(LookupTableJob, job.id)
+    forget_files(call.services.lookup_files, call.org_id, [job])
+    return job
+
+
+def _answer(call: Call, job: LookupTableJob) -> LookupTableJobAnswer:
+    answer = LookupTableJobAnswer(**msgspec.structs.asdict(job))
+    name = job_file(job)
+    if job.type is LookupJobType.DOWNLOAD and job.status is LookupJobStatus.SUCCEEDED and name is not None:
+        path = DOWNLOAD.format(orgId=call.org_id, file=name)
+        answer.download_url = _link(call, path, DOWNLOAD_LINK_LIFETIME)
+        answer.download_url_expiry = _expiry(call)
+    return answer
+
+
+# --- files --------------------------------------------------------------------------------------
+
+
+def receive(call: Call) -> IncomingFile:
+    """Take the file of an upload job, whose signed link is the permission.
+
+    Raises BadSignature, LinkExpired, ResourceNotFound, UploadNotAwaited.
+    """
+    org_id, job_id = call.path["orgId"], call.path["jobId"]
+    _check_signature(call, UPLOAD.format(orgId=org_id, jobId=job_id))
+    database = call.services.database
+    with database.reading(org_id) as tx:
+        job = _awaited(tx.get(LookupTableJob, job_id))
+
+    def kept() -> LookupTableDataDownloadJobResponse:
+        with database.transaction(org_id, job.created_by or "") as tx:
+            current = _awaited(tx.get(LookupTableJob, job_id, lock=True))
+            queue(tx, tx.update(current, msgspec.structs.replace(current, received=True)))
+        return LookupTableDataDownloadJobResponse(job_id=job_id)
+
+    path = call.services.lookup_files.path(org_id, job_file(job) or "")
+    return IncomingFile(path, job.content_length or 0, kept)
+
+
+def download(call: Call) -> FileAnswer:
+    """Give a file of rows for a signed link. Raises BadSignature, LinkExpired, LookupFileNotFound."""
+    org_id, name = call.path["orgId"], call.path["file"]
+    _check_signature(call, DOWNLOAD.format(orgId=org_id, file=name))
+    path = call.services.lookup_files.existing(org_id, name)
+    return FileAnswer(path, _MEDIA_TYPES[path.suffix[1:]], name)
+
+
+def _awaited(job: LookupTableJob) -> LookupTableJob:
+    if job.status is not LookupJobStatus.PENDING or job.received:
+        raise UploadNotAwaited("This link has had its file; ask for another one.")
+    return job
+
+
+def _check_signature(call: Call, path: str) -> None:
+    call.services.signed_urls.check(path, call.one("expires"), call.one("signature"))
+
+
+def _link(call: Call, path: str, lifetime: timedelta) -> str:
+    scheme = call.headers.get("x-forwarded-proto", "http")
+    host = call.headers.get("host", "localhost")
+    return f"{scheme}://{host}{call.services.signed_urls.sign(path, lifetime)}"
+
+
+def _expiry(call: Call) -> datetime:
+    return call.services.clock.now() + DOWNLOAD_LINK_LIFETIME
+
+
+def _ids(call: Call) -> tuple[str, str]:
+    return call.path["lookupTableId"], call.path["lookupTableRevisionId"]
+
+
+def _optional(call: Call, kind: type[Any]) -> Any:
+    """Read a body that may be missing."""
+    return read(parse(call.raw) if call.raw.strip() else {}, kind)
+
+
+def _reading(call: Call) -> Any:
+    return call.services.database.reading(call.org_id)
+
+
+def _writing(call: Call) -> Any:
+    return call.services.database.transaction(call.org_id, call.principal.id)

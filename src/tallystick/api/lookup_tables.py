@@ -1,0 +1,180 @@
+"""Lookup tables and their revisions."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from typing import Any, Literal
+
+from tallystick.api.crud import IDS, crud_route, list_filters, paging
+from tallystick.api.routes import Call, Permission, QueryParameter, Route, organization_path
+from tallystick.catalogue.lookup_files import LookupFiles
+from tallystick.catalogue.lookup_job import LookupTableJob
+from tallystick.catalogue.lookup_service import (
+    LookupTableRevisionStatusRequest,
+    create_revision,
+    delete_revision,
+    delete_table,
+    get_revision,
+    job_file,
+    set_status,
+    update_revision,
+)
+from tallystick.catalogue.lookup_table import (
+    LookupTable,
+    LookupTableAnswer,
+    LookupTableRevision,
+    with_active_revision,
+)
+from tallystick.platform.resources import Page, resource_of
+from tallystick.platform.resources.filters import split
+from tallystick.platform.resources.pages import page_request
+
+LARGEST_PAGE = 200
+ADDITIONAL = QueryParameter("additional", list[str])
+REVISIONS = "lookuptables/{lookupTableId}/revisions"
+_TABLE, _REVISION = resource_of(LookupTable), resource_of(LookupTableRevision)
+
+
+def lookup_table_routes() -> Iterator[Route]:
+    """Make the routes."""
+    for verb in ("create", "update"):
+        yield replace(crud_route(_TABLE, verb), answer=LookupTableAnswer)
+    get, delete = crud_route(_TABLE, "get"), crud_route(_TABLE, "delete")
+    yield replace(get, handler=partial(get_table, get.handler), answer=LookupTableAnswer, query=(ADDITIONAL,))
+    yield replace(delete, handler=remove_table, answer=LookupTableAnswer)
+    listed = crud_route(_TABLE, "list")
+    parameters = [QueryParameter(f.name, f.kind) for f in list_filters(_TABLE) if f is not IDS]
+    yield replace(
+        listed,
+        handler=partial(list_tables, listed.handler),
+        answer=Page[LookupTableAnswer],
+        query=(*paging(LARGEST_PAGE), *parameters, ADDITIONAL),
+    )
+    yield from _revision_routes()
+
+
+def _revision_routes() -> Iterator[Route]:
+    body, answer = _REVISION.request_type, LookupTableRevision
+    yield _route("POST", "", "create", create, request=body, answer=answer)
+    yield _route("GET", "", "list", list_revisions, answer=Page[answer], query=(*paging(LARGEST_PAGE), _IDS))  # type: ignore[valid-type]
+    yield _route("GET", "/{id}", "get", get, answer=answer)
+    yield _route("PUT", "/{id}", "update", update, request=body, answer=answer)
+    yield _route("DELETE", "/{id}", "delete", remove, answer=answer)
+    status = _route("PUT", "/{id}/status", "update", put_status, answer=answer)
+    yield replace(
+        status,
+        request=LookupTableRevisionStatusRequest,
+        operation_id="updateLookupTableRevisionStatus",
+        summary="Publish or archive a lookup table revision",
+    )
+
+
+_IDS = QueryParameter(IDS.name, IDS.kind)
+
+
+def _route(
+    method: Literal["GET", "POST", "PUT", "DELETE"],
+    suffix: str,
+    verb: str,
+    handler: Callable[[Call], Any],
+    **more: Any,
+) -> Route:
+    many = "s" if verb == "list" else ""
+    action = "retrieve" if verb in {"get", "list"} else verb
+    return Route(
+        method,
+        organization_path(f"{REVISIONS}{suffix}"),
+        Permission(f"config:{action}", _REVISION.permission_object),
+        handler,
+        f"{verb}LookupTableRevision{many}",
+        "LookupTableRevision",
+        f"{verb.capitalize()} {'' if many else 'a '}lookup table revision{many}",
+        **more,
+    )
+
+
+# --- tables -------------------------------------------------------------------------------------
+
+
+def get_table(load: Callable[[Call], LookupTable], call: Call) -> LookupTableAnswer:
+    """Get a table, with its published revision if `additional` names `activeRevision`."""
+    table = load(call)
+    with call.services.database.reading(call.org_id) as tx:
+        return with_active_revision(tx, [table], wanted=_wants_revision(call))[0]
+
+
+def list_tables(load: Callable[[Call], Page[LookupTable]], call: Call) -> Page[LookupTableAnswer]:
+    """List tables, with their published revisions if `additional` names `activeRevision`."""
+    page = load(call)
+    with call.services.database.reading(call.org_id) as tx:
+        tables = with_active_revision(tx, page.data, wanted=_wants_revision(call))
+    return Page(tables, page.next_token)
+
+
+def remove_table(call: Call) -> LookupTable:
+    """Delete a table with everything in it."""
+    with _writing(call) as tx:
+        table, jobs = delete_table(tx, call.path["id"])
+    forget_files(call.services.lookup_files, call.org_id, jobs)
+    return table
+
+
+def _wants_revision(call: Call) -> bool:
+    return "activeRevision" in split(call.query.get("additional", []))
+
+
+# --- revisions ----------------------------------------------------------------------------------
+
+
+def create(call: Call) -> LookupTableRevision:
+    """Add a draft to a table."""
+    with _writing(call) as tx:
+        return create_revision(tx, call.path["lookupTableId"], call.body)
+
+
+def list_revisions(call: Call) -> Page[LookupTableRevision]:
+    """List the revisions of a table, newest first."""
+    page = page_request(call.one("pageSize"), call.one("nextToken"), LARGEST_PAGE)
+    clauses = [*IDS.clauses(_REVISION.table, call.query, call.services.clock.now())]
+    with call.services.database.reading(call.org_id) as tx:
+        table = tx.get(LookupTable, call.path["lookupTableId"])
+        own = _REVISION.table.c.lookup_table_id == table.id
+        return tx.page(LookupTableRevision, page, [own, *clauses])
+
+
+def get(call: Call) -> LookupTableRevision:
+    """Get a revision."""
+    with call.services.database.reading(call.org_id) as tx:
+        return get_revision(tx, call.path["lookupTableId"], call.path["id"])
+
+
+def update(call: Call) -> LookupTableRevision:
+    """Replace a revision; its status and rows stay."""
+    with _writing(call) as tx:
+        return update_revision(tx, call.path["lookupTableId"], call.path["id"], call.body)
+
+
+def put_status(call: Call) -> LookupTableRevision:
+    """Publish or archive a revision."""
+    with _writing(call) as tx:
+        return set_status(tx, call.path["lookupTableId"], call.path["id"], call.body)
+
+
+def remove(call: Call) -> LookupTableRevision:
+    """Delete a revision with its rows and jobs."""
+    with _writing(call) as tx:
+        revision, jobs = delete_revision(tx, call.path["lookupTableId"], call.path["id"])
+    forget_files(call.services.lookup_files, call.org_id, jobs)
+    return revision
+
+
+def forget_files(files: LookupFiles, org_id: str, jobs: list[LookupTableJob]) -> None:
+    """Delete the files of jobs that are gone."""
+    for job in jobs:
+        name = job_file(job)
+        if name is not None:
+            files.delete(org_id, name)
+
+
+def _writing(call: Call) -> Any:
+    return call.services.database.transaction(call.org_id, call.principal.id)
