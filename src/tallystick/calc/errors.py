@@ -10,7 +10,7 @@ _CONTEXT = 30
 class Fault(Exception):
     """Something is wrong at an offset of an expression's text. Never leaves this package."""
 
-    def __init__(self, reason: str, at: int | None = None) -> None:
+    def __init__(self, reason: str, at: int = 0) -> None:
         super().__init__(reason)
         self.reason = reason
         self.at = at

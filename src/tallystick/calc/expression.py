@@ -59,8 +59,6 @@ class Compiled(msgspec.Struct, frozen=True):
         return ExpressionError.at(reason, self.text, offset)
 
     def _failed(self, fault: Fault) -> CalculationError:
-        if fault.at is None:
-            return CalculationError(fault.reason)
         return CalculationError(f"{fault.reason} ({place(*position(self.text, fault.at))})")
 
 
@@ -75,7 +73,7 @@ def compile_expression(text: str) -> Compiled:
     try:
         node: Node = parser().parse(text)  # type: ignore[assignment] # the embedded transformer's answer
     except Fault as fault:
-        raise ExpressionError.at(fault.reason, text, fault.at or 0) from None
+        raise ExpressionError.at(fault.reason, text, fault.at) from None
     except UnexpectedInput as error:
         raise ExpressionError.at(*_explained(error, text)) from None
     return Compiled(text, node.names, node.lookups, node.kind, node.run)

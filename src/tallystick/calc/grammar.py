@@ -163,9 +163,9 @@ class _Compiler(Transformer[Token, Node]):
         if token in CONSTANTS:
             return _constant(*CONSTANTS[token], token)
         if token in FUNCTIONS:
-            raise Fault(f"{token} is a function; its arguments stand in ( )", token.start_pos)
+            raise Fault(f"{token} is a function; its arguments stand in ( )", _offset(token))
         if token.startswith(("Math.", "DateTime.", "Lookup.")):
-            raise Fault(f"there is no {token}{_alike(token, CONSTANTS)}", token.start_pos)
+            raise Fault(f"there is no {token}{_alike(token, CONSTANTS)}", _offset(token))
         at = _offset(token)
         return Node(operators.variable(str(token), at), None, at, names={str(token): at})
 
@@ -214,13 +214,13 @@ def _number(token: Token) -> Decimal:
     except InvalidOperation:
         number = Decimal("Infinity")
     if not is_in_range(number) or len(re.sub(r"[eE].*|\.", "", token).lstrip("0")) > PRECISION:
-        raise Fault(f"a number has at most {PRECISION} digits and lies within 10^6144", token.start_pos)
+        raise Fault(f"a number has at most {PRECISION} digits and lies within 10^6144", _offset(token))
     return number
 
 
 def _unescaped(token: Token) -> str:
     if "\x00" in token:
-        raise Fault("a text cannot hold the NUL character", token.start_pos)
+        raise Fault("a text cannot hold the NUL character", _offset(token))
 
     def replaced(match: re.Match[str]) -> str:
         if match[1] not in _ESCAPES:
@@ -241,7 +241,7 @@ def _check_count(token: Token, function: Function, given: int) -> None:
     least, most = function.least, function.most
     if given < least or (most is not None and given > most):
         wanted = f"{least} or more" if most is None else str(least) if least == most else f"{least} or {most}"
-        raise Fault(f"{token} takes {wanted} arguments, not {given}", token.start_pos)
+        raise Fault(f"{token} takes {wanted} arguments, not {given}", _offset(token))
 
 
 def _names(token: Token, function: Function, given: list[Node]) -> list[str]:

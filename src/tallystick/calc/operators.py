@@ -100,7 +100,7 @@ def raise_to(left: Run, right: Run, at: int) -> Run:
     return run
 
 
-def power_of(base: Decimal, exponent: Decimal, at: int | None = None) -> Decimal:
+def power_of(base: Decimal, exponent: Decimal, at: int = 0) -> Decimal:
     """Raise a number to a power, or tell why not."""
     if not base and exponent < 0:
         raise Fault("division by zero: zero has no negative power", at)

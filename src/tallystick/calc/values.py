@@ -11,7 +11,8 @@ from tallystick.kernel.decimals import plain
 LONGEST_TEXT = 5000
 LARGEST_EXPONENT = 6144
 
-Value = Decimal | str | bool | None
+Known = Decimal | str | bool
+Value = Known | None
 Variables = Mapping[str, Value]
 
 
@@ -46,10 +47,8 @@ Run = Callable[[Variables, Lookups], Value]
 "A compiled piece of an expression."
 
 
-def kind_of(value: Value) -> str:
+def kind_of(value: Known) -> Kind:
     """Name a value's kind for a message."""
-    if value is None:
-        return "null"
     if isinstance(value, bool):
         return Kind.BOOLEAN
     return Kind.NUMBER if isinstance(value, Decimal) else Kind.TEXT
@@ -69,7 +68,7 @@ def is_in_range(number: Decimal) -> bool:
     return number.is_finite() and (not number or abs(number.adjusted()) <= LARGEST_EXPONENT)
 
 
-def text_of(value: Value, at: int | None = None) -> str | None:
+def text_of(value: Value, at: int = 0) -> str | None:
     """Write a value as text: numbers plainly, without an exponent and without needless zeros."""
     if value is None or isinstance(value, str):
         return value
