@@ -9,6 +9,15 @@ import msgspec
 from tallystick.api.routes import Call, Permission, QueryParameter, Route, organization_path
 from tallystick.kernel.problems import Problem
 from tallystick.platform.resources.wire import InvalidBody
+from tallystick.usage.cloud_events import (
+    BATCH,
+    STRUCTURED,
+    CloudEvent,
+    measurements_of,
+    meters_of,
+    read_events,
+)
+from tallystick.usage.csv_rows import read_csv
 from tallystick.usage.envelope import SubmitMeasurementsRequest, read_measurements
 from tallystick.usage.failures import load_failures
 
@@ -52,6 +61,33 @@ def measurement_routes() -> Iterator[Route]:
         reads_raw=True,
     )
     yield Route(
+        "POST",
+        organization_path("measurements/csv"),
+        UPLOAD,
+        submit_csv,
+        "submitMeasurementsCsv",
+        "Measurements",
+        "Submit a CSV of one meter's measurements, all or none",
+        request=str,
+        answer=SubmitMeasurementsResponse,
+        reads_raw=True,
+        media_types=("text/csv",),
+    )
+    yield Route(
+        "POST",
+        organization_path("measurements/cloudevents"),
+        UPLOAD,
+        submit_events,
+        "submitCloudEvents",
+        "Measurements",
+        "Submit CloudEvents: one, structured or binary, or a batch",
+        request=CloudEvent | list[CloudEvent],
+        answer=SubmitMeasurementsResponse,
+        body_limit=LARGEST_BATCH_BYTES,
+        reads_raw=True,
+        media_types=(STRUCTURED, BATCH, "application/json"),
+    )
+    yield Route(
         "GET",
         organization_path("measurements/failedIngest/getDownloadUrl"),
         RETRIEVE,
@@ -80,6 +116,24 @@ def submit(call: Call) -> bytes:
     return _ACCEPTED
 
 
+def submit_csv(call: Call) -> bytes:
+    """Take a CSV in, or refuse all of it. Raises CsvRefused."""
+    with call.services.database.reading(call.org_id) as tx:
+        measurements = read_csv(tx, call.raw)
+    call.services.ingest(call.org_id, call.principal.id, measurements)
+    return _ACCEPTED
+
+
+def submit_events(call: Call) -> bytes:
+    """Take CloudEvents in, as measurements of the meters that count them. Raises what `read_events` does."""
+    events = read_events(call.raw, call.headers)
+    with call.services.database.reading(call.org_id) as tx:
+        meters = meters_of(tx, events)
+    mapped = measurements_of(events, meters, call.services.clock.now())
+    call.services.ingest(call.org_id, call.principal.id, mapped.measurements, mapped.failures)
+    return _ACCEPTED
+
+
 def link_failures(call: Call) -> GenerateDownloadUrlResponse:
     """Sign a link to one file of rejected measurements. Raises InvalidBody, ResourceNotFound."""
     file = call.one("file")
@@ -88,11 +142,7 @@ def link_failures(call: Call) -> GenerateDownloadUrlResponse:
     with call.services.database.reading(call.org_id) as tx:
         load_failures(tx, file)
     path = DOWNLOAD.format(orgId=call.org_id, file=file)
-    scheme = call.headers.get("x-forwarded-proto", "http")
-    host = call.headers.get("host", "localhost")
-    return GenerateDownloadUrlResponse(
-        f"{scheme}://{host}{call.services.signed_urls.sign(path, LINK_LIFETIME)}"
-    )
+    return GenerateDownloadUrlResponse(call.link(call.services.signed_urls.sign(path, LINK_LIFETIME)))
 
 
 def download_failures(call: Call) -> bytes:

@@ -57,6 +57,11 @@ class Call:
         values = self.query.get(name)
         return values[0] if values and values[0] else None
 
+    def link(self, path: str) -> str:
+        """Give the whole address of a path on this server, as the caller reached it."""
+        scheme = self.headers.get("x-forwarded-proto", "http")
+        return f"{scheme}://{self.headers.get('host', 'localhost')}{path}"
+
     def flag(self, name: str) -> bool:
         """Give a true/false query parameter; absent is false. Raises InvalidBody."""
         given = (self.one(name) or "false").lower()

@@ -7,6 +7,7 @@ from typing import Annotated, Self
 import msgspec
 from msgspec import Meta
 
+from tallystick.catalogue.cloud_events import CloudEventMapping
 from tallystick.catalogue.derived_fields import calculation_problems, custom_field_problems
 from tallystick.catalogue.product import Product
 from tallystick.kernel.problems import Problem
@@ -77,6 +78,8 @@ class Meter(Entity, kw_only=True):
     data_fields: Annotated[list[DataField], Meta(min_length=1, max_length=15)]
     derived_fields: Annotated[list[DerivedField], Meta(max_length=15)]
     custom_fields: CustomFields = {}
+    cloud_events: CloudEventMapping | None = None
+    "Beyond the original API: which CloudEvents are measurements of this meter."
     slots: Annotated[dict[str, str], Hidden()] = {}
     "The place of each field in the usage store, by its code; one once given is never given to another field."
 
@@ -96,6 +99,8 @@ class Meter(Entity, kw_only=True):
     def check(self) -> Iterator[Problem]:
         """Field codes are unique; numbers have a unit; each field has its place; calculations can be made."""
         yield from calculation_problems(self)
+        if self.cloud_events is not None:
+            yield from self.cloud_events.check({f.code for f in self.data_fields})
         seen: set[str] = set()
         for name, fields in (("dataFields", self.data_fields), ("derivedFields", self.derived_fields)):
             for i, field in enumerate(fields):

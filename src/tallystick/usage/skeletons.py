@@ -41,7 +41,7 @@ def _make(tx: Transaction, codes: Collection[str]) -> Skeletons:
     tx.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"skeletons {tx.org_id}", 0))))
     ids = account_ids(tx, codes)
     unknown = [code for code in codes if code not in ids]
-    taken = _alike(tx, unknown)
+    taken = codes_alike(tx, unknown)
     alike: dict[str, str] = {}
     wanted: list[str] = []
     for code in unknown:
@@ -63,7 +63,7 @@ def skeleton(code: str) -> Account:
     )
 
 
-def _alike(tx: Transaction, codes: Collection[str]) -> dict[str, str]:
+def codes_alike(tx: Transaction, codes: Collection[str]) -> dict[str, str]:
     """Find the existing codes that differ from these by letter case only, by their lower case."""
     if not codes:
         return {}
