@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from tallystick.api.app import make_app
@@ -39,6 +40,7 @@ from tallystick.platform.postgres import (
 from tallystick.platform.resources import Change, Transaction
 from tallystick.platform.settings import Settings
 from tallystick.platform.signed_urls import SignedUrls
+from tallystick.usage.derived import Derivation
 from tallystick.usage.file_upload_job import UploadRunner
 from tallystick.usage.resolution import CodeCache, Resolution
 from tallystick.usage.service import Ingest
@@ -116,12 +118,14 @@ def open_services(platform: Platform, step: Step = lambda _: None) -> Iterator[S
         stack.callback(writer.close)
         secret = signing_secret(platform)
         throttle = Throttle(platform.clock)
+        lookups = partial(platform.lookups.of, platform.database)
+        derive = Derivation(platform.database, platform.resolution, lookups)
         yield Services(
             clock=platform.clock,
             database=platform.database,
             tokens=Tokens(platform.database, platform.clock, secret, throttle=throttle),
             throttle=throttle,
-            ingest=Ingest(platform.database, writer, platform.clock, platform.resolution),
+            ingest=Ingest(platform.database, writer, platform.clock, platform.resolution, derive),
             signed_urls=SignedUrls(secret, platform.clock),
             usage=store,
             files=Folder(platform.home.files),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tallystick.calc.errors import ExpressionError
 from tallystick.calc.expression import Compiled, compile_expression
 from tallystick.calc.values import Kind
+from tallystick.catalogue.lookup_find import lookup_problems
 from tallystick.kernel.problems import Problem
 from tallystick.organizations.custom_field import CustomField
 from tallystick.platform.resources import Transaction
@@ -45,19 +46,20 @@ def calculation_problems(meter: "Meter") -> Iterator[Problem]:
             reason = _unreadable(name, data, derived, is_global=meter.product_id is None)
             if reason is not None:
                 yield Problem(where, "unknown_reference", compiled.problem_at(reason, at).message)
-        for use in compiled.lookups:
-            reason = f"there is no lookup table {use.table}"
-            yield Problem(where, "unknown_lookup_table", compiled.problem_at(reason, use.at).message)
         if field.category.is_numeric and compiled.kind in {Kind.TEXT, Kind.BOOLEAN}:
             yield Problem(where, "wrong_kind", f"gives {compiled.kind}, and {field.code} is a number")
 
 
-def custom_field_problems(tx: Transaction, meter: "Meter") -> Iterator[Problem]:
-    """Find custom fields that the organization has not defined; it has to before they can be read."""
+def stored_problems(tx: Transaction, meter: "Meter") -> Iterator[Problem]:
+    """Find what calculations read and the organization has not defined: custom fields, lookup tables."""
+    calculations = [
+        (where, compiled) for where, field in _places(meter) if (compiled := _compiled(field.calculation))
+    ]
+    for where, compiled in calculations:
+        yield from lookup_problems(tx, where, compiled)
     reads = [
         (where, compiled, name, custom)
-        for where, field in _places(meter)
-        if (compiled := _compiled(field.calculation))
+        for where, compiled in calculations
         for name in compiled.references
         if (custom := custom_field_of(name))
     ]

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from tallystick.catalogue.cloud_events import CloudEventMapping
-from tallystick.catalogue.derived_fields import calculation_problems, custom_field_problems
+from tallystick.catalogue.derived_fields import calculation_problems, stored_problems
 from tallystick.catalogue.product import Product
 from tallystick.kernel.problems import Problem
 from tallystick.platform.resources import (
@@ -118,8 +118,8 @@ class Meter(Entity, kw_only=True):
                     yield Problem(where, "too_many_fields", message)
 
     def check_stored(self, tx: Transaction, old: Entity | None) -> Iterator[Problem]:
-        """Fields that an aggregation reads stay, and keep their kind; custom fields that are read exist."""
-        yield from custom_field_problems(tx, self)
+        """Fields that an aggregation reads stay, and keep their kind; what calculations look up exists."""
+        yield from stored_problems(tx, self)
         if isinstance(old, Meter):
             yield from fields_still_read(tx, old, self)
 

@@ -9,6 +9,7 @@ import decimal
 from collections.abc import Sequence
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 
 from tallystick.kernel.errors import Invalid, invariant
 
@@ -48,19 +49,27 @@ def set_context() -> None:
 set_context()
 
 
+_ROUNDINGS = {mode: f"ROUND_{mode.value}" for mode in RoundingMode if mode is not RoundingMode.UNNECESSARY}
+
+
+@lru_cache(maxsize=1000)
+def _step(places: int) -> Decimal:
+    return Decimal(1).scaleb(-places)
+
+
 def round_to(value: Decimal, places: int, mode: RoundingMode) -> Decimal:
     """Round `value` to `places` decimals (negative: tens, hundreds …).
 
     Never gives a negative zero. Raises RoundingNecessary in mode UNNECESSARY when a digit would be lost.
     """
-    step = Decimal(1).scaleb(-places)
+    step = _step(places)
     if mode is RoundingMode.UNNECESSARY:
         rounded = value.quantize(step, rounding=decimal.ROUND_DOWN)
         if rounded != value:
             message = f"{value} has more than {places} decimal places, and its currency forbids rounding"
             raise RoundingNecessary(message)
     else:
-        rounded = value.quantize(step, rounding=f"ROUND_{mode.value}")
+        rounded = value.quantize(step, rounding=_ROUNDINGS[mode])
     return rounded + ZERO  # adding zero turns -0.00 into 0.00 and 1E+2 into 100, and changes nothing else
 
 

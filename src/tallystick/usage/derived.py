@@ -1,11 +1,12 @@
 """Derived fields: calculated once, when a measurement comes in (semantics §8)."""
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from itertools import repeat
 
 import msgspec
+import pyarrow as pa
 
 from tallystick.calc.errors import CalculationError, ExpressionError
 from tallystick.calc.expression import compile_expression
@@ -22,7 +23,6 @@ from tallystick.usage.store.model import DECIMAL_DIGITS, DECIMAL_PLACES
 
 _MOST_DIGITS = DECIMAL_DIGITS - DECIMAL_PLACES
 _BEYOND = Decimal(10) ** _MOST_DIGITS
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PARTS: dict[str, Callable[[datetime], int]] = {
     "year": lambda ts: ts.year,
     "month": lambda ts: ts.month,
@@ -156,18 +156,18 @@ class Derivation:
 
 def _times(name: str, rows: Sequence[Measurement]) -> list[Value]:
     """Give `ts` or `ets` in seconds since 1970, exact, or a part of `ts` in UTC (weekday: 1 is Monday)."""
-    if name == "ets":
-        return [None if row.ets is None else _seconds(row.ets) for row in rows]
-    if name == "ts":
-        return [_seconds(row.ts) for row in rows]
+    if name in {"ts", "ets"}:
+        return _seconds([getattr(row, name) for row in rows])
     if name not in _PARTS:
         raise CalculationError(f"{name} is not known here")
     part = _PARTS[name]
     return [Decimal(part(utc(row.ts))) for row in rows]
 
 
-def _seconds(instant: datetime) -> Decimal:
-    return Decimal((utc(instant) - _EPOCH) // timedelta(microseconds=1)).scaleb(-6)
+def _seconds(instants: Sequence[datetime | None]) -> list[Value]:
+    """Give instants in seconds since 1970; one without an offset is UTC."""
+    micros = pa.array(instants, pa.timestamp("us", "UTC")).cast(pa.int64()).to_pylist()
+    return [None if each is None else Decimal(each).scaleb(-6) for each in micros]
 
 
 def _settled_number(value: Value) -> Value:
