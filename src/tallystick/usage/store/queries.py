@@ -12,13 +12,17 @@ from tallystick.platform.clickhouse import sql
 from tallystick.usage.store.model import ANY, DECIMAL_PLACES, Filter, Method, Slot, SlotKind, UsageQuery
 from tallystick.usage.store.schema import DATABASE, TABLE, slot_sql
 
+# One number: a pair of instants is compared three to five times slower. A receipt has 17 digits at most.
+_ORDER: Final = (
+    "toDecimal128(toUnixTimestamp64Milli(ts), 0) * 100000000000000000 + toUnixTimestamp64Micro(received_at)"
+)
 _NUMBERS: Final = {
     # 256 bits: a sum of Decimal(38, 12) overflows silently in its own type.
     Method.SUM: f"sum(toDecimal256({{field}}, {DECIMAL_PLACES}))",
     Method.MEAN: f"sum(toDecimal256({{field}}, {DECIMAL_PLACES}))",
     Method.MIN: "min({field})",
     Method.MAX: "max({field})",
-    Method.LATEST: "argMax({field}, (ts, received_at))",
+    Method.LATEST: f"argMax({{field}}, {_ORDER})",
 }
 
 Place = tuple[str, datetime, datetime]
