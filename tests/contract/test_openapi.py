@@ -21,6 +21,8 @@ RESOURCES = [
     "CounterAdjustments",
     "Currency",
     "CustomField",
+    "DataExplorer",
+    "DataExplorerV2",
     "LookupTable",
     "LookupTableRevision",
     "LookupTableRevisionData",

@@ -1,0 +1,1 @@
+"""Looking at usage and bills: queries that group and aggregate, and those saved under a name."""
