@@ -12,6 +12,7 @@ from tallystick.api.openapi import document
 from tallystick.api.server import free_port, serve, stop_on_signals
 from tallystick.api.services import Services
 from tallystick.billing.jobs import BillRunner
+from tallystick.billing.usage_retention import UsageRetention
 from tallystick.catalogue.compound_aggregation import follow_segments
 from tallystick.catalogue.lookup_files import LookupFiles
 from tallystick.catalogue.lookup_find import LookupCache, published_tables
@@ -43,9 +44,11 @@ from tallystick.platform.signed_urls import SignedUrls
 from tallystick.usage.derived import Derivation
 from tallystick.usage.file_upload_job import UploadRunner
 from tallystick.usage.resolution import CodeCache, Resolution
+from tallystick.usage.retention import register_forgetting
 from tallystick.usage.service import Ingest
 from tallystick.usage.store.store import UsageStore
 from tallystick.usage.store.writer import GroupedWriter
+from tallystick.usage.upkeep import Upkeep
 
 __all__ = [
     "Platform",
@@ -53,7 +56,9 @@ __all__ = [
     "open_beside_server",
     "open_platform",
     "open_services",
+    "open_usage_retention",
     "openapi_document",
+    "operator_urls",
     "run_server",
     "signing_secret",
     "stop_on_signals",
@@ -128,10 +133,25 @@ def open_services(platform: Platform, step: Step = lambda _: None) -> Iterator[S
             ingest=Ingest(platform.database, writer, platform.clock, platform.resolution, derive),
             signed_urls=SignedUrls(secret, platform.clock),
             usage=store,
+            retention=UsageRetention(platform.database, Upkeep(clickhouse), platform.clock),
             files=Folder(platform.home.files),
             lookup_files=LookupFiles(platform.home.files),
             explorer=Explorer(platform.database, store, platform.clock),
         )
+
+
+@contextmanager
+def open_usage_retention(platform: Platform) -> Iterator[UsageRetention]:
+    """Open what measures and drops usage, of a home that no server holds."""
+    with _clickhouse(platform) as clickhouse:
+        UsageStore(clickhouse).migrate()
+        yield UsageRetention(platform.database, Upkeep(clickhouse), platform.clock)
+
+
+def operator_urls(settings: Settings) -> SignedUrls:
+    """Give what signs the operator's links to the server of a home."""
+    secret = settings.secret or Home(settings.home).secret()
+    return SignedUrls(secret.encode(), SystemClock())
 
 
 @contextmanager
@@ -175,6 +195,7 @@ def make_jobs(platform: Platform, services: Services) -> Jobs:
     jobs = Jobs(platform.postgres.conninfo)
     BillRunner(platform.database, services.usage, platform.clock).register(jobs)
     UploadRunner(platform.database, services.files, services.ingest).register(jobs)
+    register_forgetting(jobs, platform.database)
     LookupWorker(platform.database, services.lookup_files).register(jobs)
     return jobs
 

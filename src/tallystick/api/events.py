@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement
 
 from tallystick.api.crud import paging
 from tallystick.api.routes import Call, Permission, QueryParameter, Route, organization_path
-from tallystick.events.read import Event, get_event, page_of_events
+from tallystick.events.read import Event, get_event, mark_actioned, page_of_events
 from tallystick.events.record import events
 from tallystick.kernel.problems import Problem
 from tallystick.platform.resources import By, Page
@@ -16,6 +16,7 @@ from tallystick.platform.resources.wire import InvalidBody
 
 LARGEST_PAGE = 100
 READ = Permission("config:retrieve", "config:event")
+UPDATE = Permission("config:update", "config:event")
 FILTERS = (
     By("ids", "id", many=True),
     By("eventName", "event_name", item=str),
@@ -36,6 +37,8 @@ def event_routes() -> Iterator[Route]:
         "GET", path, READ, list_events, "listEvents", "Events", "List events", answer=Page[Event], query=query
     )
     yield Route("GET", f"{path}/{{id}}", READ, get, "getEvent", "Events", "Get an event", answer=Event)
+    actioned, summary = f"{path}/{{id}}/actioned", "Note that an event was dealt with"
+    yield Route("PUT", actioned, UPDATE, set_actioned, "setEventActioned", "Events", summary, answer=Event)
 
 
 def list_events(call: Call) -> Any:
@@ -55,3 +58,9 @@ def get(call: Call) -> Any:
     """Get one event. Raises EventNotFound."""
     with call.services.database.reading(call.org_id) as tx:
         return get_event(tx, call.path["id"])
+
+
+def set_actioned(call: Call) -> Any:
+    """Note that an event was dealt with: lists hide it unless asked. Raises EventNotFound."""
+    with call.services.database.transaction(call.org_id, call.principal.id) as tx:
+        return mark_actioned(tx, call.path["id"])

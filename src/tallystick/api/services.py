@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from tallystick.billing.usage import UsageQueries
+from tallystick.billing.usage_retention import UsageRetention
 from tallystick.catalogue.lookup_files import LookupFiles
 from tallystick.explorer.service import Explorer
 from tallystick.kernel.clock import Clock
@@ -28,3 +29,4 @@ class Services:
     lookup_files: LookupFiles
     explorer: Explorer
     files: Files
+    retention: UsageRetention

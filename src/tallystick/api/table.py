@@ -16,6 +16,7 @@ from tallystick.api.lookup_tables import lookup_table_routes
 from tallystick.api.measurements import measurement_routes
 from tallystick.api.meta import meta_routes
 from tallystick.api.oauth import oauth_routes
+from tallystick.api.operator import operator_routes
 
 ROUTES = (
     *meta_routes(),
@@ -31,4 +32,5 @@ ROUTES = (
     *explorer_routes(),
     *file_upload_routes(),
     *measurement_routes(),
+    *operator_routes(),
 )

@@ -80,7 +80,7 @@ def migrate(*, home: Path | None = None, json: bool = False) -> None:
     json
         Print one JSON document.
     """
-    with _opened(settings_with(home)) as platform:
+    with opened(settings_with(home)) as platform:
         from tallystick.platform.migrate import migrate as bring_up  # noqa: PLC0415 - the name is the command's
 
         revision = bring_up(platform.postgres.url).after
@@ -95,7 +95,7 @@ def _database(settings: Settings) -> Iterator[Database]:
     """Open the database; where a server holds the home, beside that server."""
     with ExitStack() as stack:
         try:
-            database = stack.enter_context(_opened(settings)).database
+            database = stack.enter_context(opened(settings)).database
         except HomeLocked as error:
             on_error().print(
                 f"  A server runs on this home (process {error.facts['pid']}): working beside it."
@@ -105,7 +105,8 @@ def _database(settings: Settings) -> Iterator[Database]:
 
 
 @contextmanager
-def _opened(settings: Settings) -> Iterator[Platform]:
+def opened(settings: Settings) -> Iterator[Platform]:
+    """Open a home that no server holds, telling the steps. Raises HomeLocked."""
     configure_logging("warning", settings.log_format)
     steps = Steps()
     with Signals(steps) as signals, open_platform(settings, step=signals.step) as platform:
@@ -115,11 +116,15 @@ def _opened(settings: Settings) -> Iterator[Platform]:
 
 def connection_to(settings: Settings, made: Bootstrapped) -> Connection:
     """Give what the client commands need to talk to the server of these settings as the new key."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104 - compared, not bound
-    shown = f"[{host}]" if ":" in host else host
     return Connection(
-        url=f"http://{shown}:{settings.port}", key=made.access_key_id, secret=made.api_secret, org=made.org_id
+        url=server_url(settings), key=made.access_key_id, secret=made.api_secret, org=made.org_id
     )
+
+
+def server_url(settings: Settings) -> str:
+    """Give where the server of these settings is reached from its own machine."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104 - compared, not bound
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
 
 
 def _show(made: Bootstrapped, connection: Connection) -> None:

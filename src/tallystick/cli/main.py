@@ -49,6 +49,14 @@ GROUPS = {
             "migrate": "Bring the database to this version.",
         },
     ),
+    "admin usage": (
+        server_group,
+        "Measure stored usage, and drop old months of it.",
+        {
+            "stats": "Tell how much usage is stored.",
+            "drop-before": "Drop the usage of whole months before a date, for good.",
+        },
+    ),
     "bill": (
         client_group,
         "Run, show and explain bills.",
@@ -81,12 +89,16 @@ def make_app(given: Sequence[str] = ()) -> App:
     for name, (group, summary) in COMMANDS.items():
         told = {"help_epilogue": ""} if name in given else {"help": summary}
         app.command(f"tallystick.cli.{name}:{name}", name=name, group=group, **told)
-    for name, (group, summary, commands) in GROUPS.items():
-        inner = App(name=name, help=summary, help_epilogue="", group=group)
+    groups: dict[str, App] = {"": app}
+    for words, (group, summary, commands) in GROUPS.items():
+        above, _, name = words.rpartition(" ")
+        inner = App(name=name, help=summary, help_epilogue="", group=None if above else group)
         for command, meaning in commands.items():
             told = {} if command in given else {"help": meaning}
-            inner.command(f"tallystick.cli.{name}:{command}", name=command, **told)
-        app.command(inner)
+            function = command.replace("-", "_")
+            inner.command(f"tallystick.cli.{name}:{function}", name=command, **told)
+        groups[above].command(inner)
+        groups[words] = inner
     app.meta.suppress_keyboard_interrupt = False
     app.meta.default(_launcher(app))
     return app

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Row, Select, select
+from sqlalchemy import ColumnElement, Row, Select, func, select, update
 
 from tallystick.events.record import events
 from tallystick.kernel.errors import NotFound
@@ -44,6 +44,15 @@ def get_event(tx: Transaction, event_id: str) -> Event:
     if row is None:
         raise EventNotFound(f"There is no event with id {event_id[:60]!r}.")
     return _event(row)
+
+
+def mark_actioned(tx: Transaction, event_id: str) -> Event:
+    """Note that somebody dealt with an event; the first time counts (semantics §6). Raises EventNotFound."""
+    get_event(tx, event_id)
+    own = (events.c.org_id == tx.org_id, events.c.id == event_id)
+    first = func.coalesce(events.c.dt_actioned, tx.clock.now())
+    tx.execute(update(events).where(*own).values(dt_actioned=first))
+    return get_event(tx, event_id)
 
 
 def page_of_events(tx: Transaction, page: PageRequest, clauses: Iterable[ColumnElement[bool]]) -> Page[Event]:

@@ -81,6 +81,17 @@ class Jobs:
         )
         self._app.task(name=name, queue=QUEUE, retry=retry)(function)
 
+    def every(self, cron: str, name: str, function: Callable[[], None]) -> None:
+        """Let one of all workers run `function` at the times of a cron expression, in UTC, in a thread.
+
+        A time at which no worker ran is left out.
+        """
+
+        def run(timestamp: int) -> None:  # noqa: ARG001 - procrastinate tells the time it was for
+            function()
+
+        self._app.periodic(cron=cron)(self._app.task(name=name, queue=QUEUE)(run))
+
     async def work(self, *, alone: bool, until_empty: bool = False) -> None:
         """Run queued jobs until cancelled; when the database fails, begin again a little later.
 

@@ -5,9 +5,10 @@ from collections import Counter
 from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import BigInteger, Column, DateTime, PrimaryKeyConstraint, Table, Text, insert, select
+from sqlalchemy import BigInteger, Column, DateTime, PrimaryKeyConstraint, Table, Text, delete, insert, select
 
 from tallystick.events.record import append_event
+from tallystick.events.retention import KEPT
 from tallystick.platform.ids import new_id
 from tallystick.platform.resources import Transaction
 from tallystick.platform.resources.fields import UUID_PATTERN
@@ -75,6 +76,12 @@ def record_failures(tx: Transaction, failures: Sequence[Failure], stored: int) -
 def link_path(org_id: str, file: str) -> str:
     """Name the operation that gives a signed link to a file."""
     return f"/organizations/{org_id}/measurements/failedIngest/getDownloadUrl?file={file}"
+
+
+def forget_failures(tx: Transaction) -> int:
+    """Delete the files that are older than events get; their events go too. Gives how many there were."""
+    table = ingest_failures
+    return tx.execute(delete(table).where(table.c.created_at < tx.clock.now() - KEPT)).rowcount
 
 
 def load_failures(tx: Transaction, file: str) -> bytes:
