@@ -25,17 +25,19 @@ events = Table(
     Index("ix_events_event_name", "org_id", "event_name", "id"),
 )
 
+_APPEND = insert(events)
+
 
 def record_change(tx: Transaction, /, *changes: Change) -> None:
     """Append `<stem>.created|updated|deleted` with the new and the old state (semantics §28)."""
     if changes:
-        tx.execute(insert(events), [_told(tx, change) for change in changes])
+        tx.execute(_APPEND, [_told(tx, change) for change in changes])
 
 
 def append_event(tx: Transaction, name: str, data: Mapping[str, Any], entity_id: str | None = None) -> str:
     """Append one event about an entity, if it is about one. Gives the event's id."""
     values = _event(tx, name, data, entity_id)
-    tx.execute(insert(events), values)
+    tx.execute(_APPEND, values)
     return str(values["id"])
 
 

@@ -14,6 +14,7 @@ import msgspec
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Insert,
     Row,
     Select,
     Table,
@@ -39,7 +40,6 @@ from tallystick.platform.resources.declaration import (
     Resource,
     VersionedRequest,
     resource_of,
-    resources,
 )
 from tallystick.platform.resources.fields import UUID_PATTERN
 from tallystick.platform.resources.pages import Page, PageRequest, to_token
@@ -183,9 +183,9 @@ class Transaction:
             raise InvalidBody(problems)
         try:
             rows = [{"org_id": self.org_id, **column_values(each)} for each in new]
-            self.execute(insert(declared.table), rows)
+            self.execute(_insert(declared.cls), rows)
         except IntegrityError as error:
-            raise InvalidBody([_clash_of(error)]) from error
+            raise InvalidBody([_clash_of(error, None)]) from error
         self.record(self, *(Change("created", declared, None, each) for each in new))
         return new
 
@@ -233,29 +233,31 @@ class Transaction:
     def _save(self, new: E, old: E | None) -> E:
         declared = resource_of(type(new))
         settled = new.settle(self, old)
-        problems = [*settled.check(), *self._clashes(declared, settled), *settled.check_stored(self, old)]
+        problems = [*settled.check(), *settled.check_stored(self, old)]
+        asked = [part for part in _probe(declared.cls).parts if part.is_asked(settled)]
+        if problems or not _insert_answers(asked):
+            problems += self._clashes(declared, settled, asked)
         if problems:
             raise InvalidBody(problems)
         values = {"org_id": self.org_id, **column_values(settled)}
         table = declared.table
         try:
             if old is None:
-                self.execute(insert(table), values)
+                self.execute(_insert(declared.cls), values)
             else:
                 own = (table.c.org_id == self.org_id, table.c.id == old.id, table.c.version == old.version)
                 if self.execute(update(table).where(*own).values(values)).rowcount == 0:
                     raise stale(declared, old.version, None)
         except IntegrityError as error:
-            raise InvalidBody([_clash_of(error)]) from error
+            raise InvalidBody([_clash_of(error, settled)]) from error
         self.record(self, Change("updated" if old else "created", declared, old, settled))
         return settled
 
-    def _clashes(self, declared: Resource, new: Entity) -> Iterator[Problem]:
+    def _clashes(self, declared: Resource, new: Entity, asked: Sequence["_Part"]) -> Iterator[Problem]:
         """Ask in one statement whether what `new` refers to exists and its unique fields are free."""
-        probe = _probe(declared.cls)
-        asked = [p for p in probe.parts if p.is_asked(new)]
         if not asked:
             return
+        probe = _probe(declared.cls)
         values = {
             "org_id": self.org_id,
             "own_id": new.id,
@@ -353,6 +355,12 @@ def _loader(field: FieldSpec) -> Callable[[Any], Any]:
 
 
 @cache
+def _insert(cls: type[Entity]) -> Insert:
+    """Prepare the statement that stores one entity."""
+    return insert(resource_of(cls).table)
+
+
+@cache
 def _by_id(cls: type[Entity], *, lock: bool) -> Select[Any]:
     """Prepare the statement that loads one entity: building it costs as much as running it."""
     declared = resource_of(cls)
@@ -441,12 +449,16 @@ def _user_of(error: IntegrityError) -> str:
     return table.replace("_", " ")
 
 
-def _clash_of(error: IntegrityError) -> Problem:
-    """Turn a constraint that a concurrent writer won into the problem that a check would have named."""
+def _insert_answers(asked: Sequence[_Part]) -> bool:
+    """Tell whether the insert itself answers all that would be asked: one unique value, and nothing else."""
+    return not asked or (len(asked) == 1 and not asked[0].wanted)
+
+
+def _clash_of(error: IntegrityError, new: Entity | None) -> Problem:
+    """Turn the constraint that refused a row into the problem that asking would have named."""
     name = _constraint(error)
-    for declared in resources():
-        for names in declared.unique:
-            if name == f"uq_{declared.table.name}_{'_'.join(names)}":
-                wire = next(f.wire_name for f in declared.fields if f.name == names[0])
-                return Problem(wire, "duplicate", f"is already used by another {declared.noun}")
+    if new is not None:
+        for part in _probe(type(new)).parts:
+            if part.table is not None and name == f"uq_{part.table.name}_{'_'.join(part.columns)}":
+                return part.problem(new)
     return Problem("", "conflicting", "was changed or removed by someone else meanwhile; try again")
