@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
 
@@ -250,6 +251,23 @@ def test_publishing_archives_the_one_before(world: World, table: Table) -> None:
     jobs = world.get(table.data("/jobs", first))["data"]
     assert [j["type"] for j in jobs] == ["ARCHIVE"]
     assert table.finished(jobs[0]["id"], first)["status"] == "SUCCEEDED"
+
+
+def test_of_drafts_published_at_once_one_stays_published(world: World, table: Table) -> None:
+    drafts = [table.draft, *(table.revision(name=f"R{i}") for i in range(5))]
+    with ThreadPoolExecutor(len(drafts)) as pool:
+        answers = [*pool.map(lambda draft: table.status("PUBLISHED", draft), drafts)]
+    assert {a["status"] for a in answers} == {"PUBLISHED"}
+    statuses = [r["status"] for r in world.get(table.path())["data"]]
+    assert sorted(statuses) == [*["ARCHIVED"] * 5, "PUBLISHED"]
+
+
+def test_rows_stored_at_once_are_all_there(table: Table) -> None:
+    rows = [{"region": f"r{i}", "tier": 1, "rate": i} for i in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        versions = [a["version"] for a in pool.map(table.put, rows)]
+    assert sorted(versions) == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert (table.items(), table.get()["itemCount"]) == (rows, 8)
 
 
 def test_the_database_itself_keeps_one_published(live: Live, world: World, table: Table) -> None:
