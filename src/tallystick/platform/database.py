@@ -6,9 +6,12 @@ from typing import Any
 
 import psycopg
 from psycopg.adapt import Loader
+from psycopg.errors import DeadlockDetected
 from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import OperationalError
 
 from tallystick.kernel.clock import Clock
+from tallystick.kernel.errors import Unavailable
 from tallystick.platform.resources.tables import metadata
 from tallystick.platform.resources.transaction import Change, Recorder, Transaction
 from tallystick.platform.resources.wire import encode_whole, parse
@@ -46,6 +49,12 @@ _BIND = text("SELECT set_config('tallystick.org_id', :org_id, false)")
 _BOUND_TO = "tallystick.org_id"
 
 
+class ChangesCrossed(Unavailable):
+    """Two transactions waited for each other; this one was undone."""
+
+    code = "changes_crossed"
+
+
 class _TextUuidLoader(Loader):
     """Loads a uuid as the string that the API speaks."""
 
@@ -66,14 +75,21 @@ class Database:
 
     @contextmanager
     def transaction(self, org_id: str, actor: str = NOBODY) -> Iterator[Transaction]:
-        """Open a transaction on one organization's rows: commits at the end, rolls back on an error."""
+        """Open a transaction on one organization's rows: commits at the end, rolls back on an error.
+
+        Raises ChangesCrossed when another one waits for its rows while it waits for theirs.
+        """
         with self.engine.connect() as connection:
             try:
                 with connection.begin():
                     _bind_session(connection, org_id)
                     yield Transaction(connection, org_id, actor, self.clock, self.record)
-            except BaseException:
+            except BaseException as error:
                 connection.info.pop(_BOUND_TO, None)  # a rollback takes the binding back with the rest
+                if isinstance(error, OperationalError) and isinstance(error.orig, DeadlockDetected):
+                    raise ChangesCrossed(
+                        "Another change was in the way of this one. Send it again."
+                    ) from error
                 raise
 
     @contextmanager

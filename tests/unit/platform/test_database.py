@@ -1,6 +1,8 @@
 """Transactions bound to one organization: enforced by the database itself, also after a rollback."""
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import insert, select, text
@@ -9,7 +11,7 @@ from sqlalchemy.exc import ProgrammingError
 from tallystick.catalogue.product import Product
 from tallystick.events.record import record_change
 from tallystick.platform.clock import SystemClock
-from tallystick.platform.database import EVERY_ORGANIZATION, NOBODY, Database
+from tallystick.platform.database import EVERY_ORGANIZATION, NOBODY, ChangesCrossed, Database
 from tallystick.platform.ids import new_id
 from tallystick.platform.resources import resource_of
 from tallystick.platform.resources.transaction import column_values
@@ -72,3 +74,27 @@ def test_a_transaction_that_fails_stores_nothing(database: Database) -> None:
     assert names(database, ACME) == {ACME}
     with database.reading(ACME) as tx:
         assert tx.connection.scalar(text("SELECT count(*) FROM events")) == 1
+
+
+def test_of_two_changes_that_wait_for_each_other_one_is_undone(migrated_url: str) -> None:
+    database = Database(migrated_url, SystemClock(), record_change)
+    with database.transaction(ACME) as tx:
+        ids = [tx.create(Product(name=code, code=code)).id for code in ("one", "two")]
+    both_hold_one = threading.Barrier(2)
+
+    def rename(first: str, second: str) -> str:
+        try:
+            with database.transaction(ACME) as tx:
+                tx.get(Product, first, lock=True)
+                both_hold_one.wait(10)
+                tx.get(Product, second, lock=True)
+        except ChangesCrossed:
+            return "undone"
+        return "done"
+
+    with ThreadPoolExecutor(2) as pool:
+        outcomes = [*pool.map(rename, ids, reversed(ids))]
+    assert sorted(outcomes) == ["done", "undone"]
+    with database.transaction(ACME) as tx:
+        assert len(tx.find(Product)) == 2
+    database.close()
