@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import lru_cache
 from uuid import UUID, uuid5
 
 from tallystick.billing.bill import Bill
@@ -120,5 +121,6 @@ def _band(charge: BandCharge, line: DraftLine) -> BandUsage:
     )
 
 
+@lru_cache(maxsize=8192)
 def _shown(amount: Decimal) -> Decimal:
     return plain(round_to(amount, SHOWN_PLACES, RoundingMode.HALF_EVEN))

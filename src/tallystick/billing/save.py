@@ -14,6 +14,7 @@ from tallystick.billing.line_item import LineItem
 from tallystick.billing.store import (
     delete_lines,
     existing_bills,
+    forget_plans,
     insert_entities,
     insert_rows,
     lock_bills,
@@ -50,6 +51,7 @@ class Saved(msgspec.Struct, frozen=True, kw_only=True):
 def save_bills(tx: Transaction, drafts: Sequence[Draft], failures: Sequence[Failure], stamp: Stamp) -> Saved:
     """Write what changed, and nothing else: bills, lines, invoice numbers, events, failures."""
     lock_bills(tx)
+    forget_plans(tx)
     existing = existing_bills(tx, [draft.inputs for draft in drafts])
     changes: list[BillChange] = []
     locked = 0

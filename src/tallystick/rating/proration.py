@@ -6,6 +6,7 @@ Days are counted on the organization's calendar, never in hours, so a day of 23 
 from collections.abc import Iterable
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 
 import msgspec
 
@@ -39,7 +40,13 @@ def day_shares(active: DateSpan, cycle: BillingCycle) -> list[DayShare]:
     several, and then owes more than one full amount. Empty for an empty span.
     Rule: semantics §15, first period of §4.
     """
-    return [day_share(active, nominal) for nominal in cycle.nominal_periods(active)]
+    return [*_shares(active, cycle)]
+
+
+@lru_cache(maxsize=1024)
+def _shares(active: DateSpan, cycle: BillingCycle) -> tuple[DayShare, ...]:
+    """Remember the last ones: the accounts of a bill run nearly all share them."""
+    return tuple(day_share(active, nominal) for nominal in cycle.nominal_periods(active))
 
 
 def prorate(amount: Decimal, shares: Iterable[DayShare]) -> Decimal:

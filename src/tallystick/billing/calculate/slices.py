@@ -29,6 +29,8 @@ class UsageSlice(msgspec.Struct, frozen=True):
 
     def history_keys(self, account_ids: tuple[str, ...]) -> list[UsageKey]:
         """Name the usage of the earlier stretches."""
+        if not self.history:
+            return []
         priced = self.priced
         return [UsageKey(priced.aggregation.id, account_ids, w, priced.segment) for w in self.history]
 

@@ -87,6 +87,8 @@ def units_before(
     terms: PlanTerms, piece: UsageSlice, quantities: Mapping[UsageKey, Decimal]
 ) -> Decimal | None:
     """Add up the units of earlier periods, where tiers span the plan; None when none was ever rated."""
+    if not piece.history:
+        return None
     aggregation = piece.priced.aggregation
     earlier = [
         quantity_or_default(quantities.get(key), aggregation.default_value)

@@ -12,16 +12,20 @@ from typing import Any, Literal, Protocol, TypeVar
 
 import msgspec
 from sqlalchemy import (
+    ARRAY,
     ColumnElement,
     Connection,
     Insert,
     Row,
     Select,
     Table,
+    Uuid,
+    any_,
     bindparam,
     delete,
     exists,
     insert,
+    literal,
     select,
     tuple_,
     update,
@@ -130,7 +134,7 @@ class Transaction:
         for name, value in equals.items():
             column = declared.table.c[name]
             many = isinstance(value, (list, tuple, set, frozenset))
-            statement = statement.where(column.in_(list(value)) if many else column == value)
+            statement = statement.where(among(column, value) if many else column == value)
         statement = statement.limit(limit).with_for_update() if lock else statement.limit(limit)
         return self.load(cls, statement)
 
@@ -326,6 +330,16 @@ def stale(declared: Resource, sent: int, current: int | None) -> StaleVersion:
 
 
 # --- rows ---------------------------------------------------------------------------------------
+
+
+def among(column: ColumnElement[Any], values: Iterable[Any]) -> ColumnElement[bool]:
+    """Ask for the rows whose column has one of the values; of ids, in one parameter however many there are.
+
+    So the statement's text stays the same, and driver and database remember it.
+    """
+    if not isinstance(column.type, Uuid):
+        return column.in_(list(values))
+    return column == any_(literal(list(values), ARRAY(column.type)))
 
 
 def column_values(entity: Entity) -> dict[str, Any]:
