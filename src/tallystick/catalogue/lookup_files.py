@@ -14,6 +14,7 @@ from tallystick.catalogue.lookup_job import ContentType
 from tallystick.catalogue.lookup_rows import Item, RowSchema, number_text, value_of
 from tallystick.kernel.errors import Invalid
 from tallystick.kernel.problems import Problem
+from tallystick.platform.ids import new_id
 from tallystick.platform.resources.wire import MalformedJson, encode, parse, reader
 
 MOST_PROBLEMS = 5
@@ -55,7 +56,7 @@ class LookupFiles:
         """Write rows, in the form that the name's ending says; another file of this name is replaced."""
         path = self.path(org_id, name)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        partial = path.with_suffix(f"{path.suffix}.part")
+        partial = path.with_name(f"{name}.{new_id()}.part")  # several may write the same file at once
         try:
             with partial.open("w", encoding="utf-8", newline="") as file:
                 if path.suffix == ".csv":
