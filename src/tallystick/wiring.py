@@ -1,11 +1,13 @@
 """Put the parts together: the only place that constructs things."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
+
+import uvloop
 
 from tallystick.api.app import make_app
 from tallystick.api.openapi import document
@@ -60,6 +62,7 @@ __all__ = [
     "openapi_document",
     "operator_urls",
     "run_server",
+    "run_until_done",
     "signing_secret",
     "stop_on_signals",
 ]
@@ -228,6 +231,11 @@ async def run_worker(
         working.cancel()
     with suppress(asyncio.CancelledError):
         await working
+
+
+def run_until_done(program: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine on the event loop that servers and workers run on."""
+    uvloop.run(program)
 
 
 def openapi_document() -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tallystick.api.services import Services
 from tallystick.platform.settings import Settings
-from tallystick.wiring import Platform, open_platform, open_services, run_server
+from tallystick.wiring import Platform, open_platform, open_services, run_server, run_until_done
 
 START = datetime(2025, 6, 1, tzinfo=UTC)
 
@@ -69,7 +69,7 @@ def _running(platform: Platform, services: Services) -> Iterator[str]:
 
     def run() -> None:
         try:
-            asyncio.run(serve())
+            run_until_done(serve())
         except BaseException as error:  # noqa: BLE001 - told to the test that waits
             failures.append(error)
         finally:

@@ -1,6 +1,5 @@
 """`tallystick serve`: the whole server in one process."""
 
-import asyncio
 import os
 from pathlib import Path
 
@@ -34,7 +33,14 @@ def serve(
         Print one JSON document, `{"url", "home", "pid"}`, when it is ready.
     """
     from tallystick.platform.log import configure_logging  # noqa: PLC0415 - slow to import, and a help page is quick
-    from tallystick.wiring import free_port, open_platform, open_services, run_server, stop_on_signals  # noqa: PLC0415 - the same
+    from tallystick.wiring import (  # noqa: PLC0415 - the same
+        free_port,
+        open_platform,
+        open_services,
+        run_server,
+        run_until_done,
+        stop_on_signals,
+    )
 
     settings = settings_with(home, host, port)
     configure_logging(settings.log_level, settings.log_format)
@@ -66,7 +72,7 @@ def serve(
             open_services(platform, step=signals.step) as services,
         ):
             signals.step("Starting to listen")
-            asyncio.run(run())
+            run_until_done(run())
             finish_undisturbed()
             steps("Stopping the usage store and the database")
     except KeyboardInterrupt:  # before it was ready

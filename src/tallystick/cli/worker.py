@@ -1,6 +1,5 @@
 """`tallystick worker`: jobs only, beside servers on the same external engines."""
 
-import asyncio
 from pathlib import Path
 
 from tallystick.cli.errors import CommandError
@@ -22,7 +21,7 @@ def worker(*, home: Path | None = None) -> int:
     settings = settings_with(home)
     refuse_embedded(settings)
     from tallystick.platform.log import configure_logging  # noqa: PLC0415 - a refusal and a help page are quick
-    from tallystick.wiring import open_platform, open_services, run_worker, stop_on_signals  # noqa: PLC0415 - the same
+    from tallystick.wiring import open_platform, open_services, run_until_done, run_worker, stop_on_signals  # noqa: PLC0415 - the same
 
     configure_logging(settings.log_level, settings.log_format)
     steps = Steps()
@@ -43,7 +42,7 @@ def worker(*, home: Path | None = None) -> int:
         open_services(platform, step=signals.step) as services,
     ):
         signals.step("Starting to take jobs")
-        asyncio.run(run())
+        run_until_done(run())
         finish_undisturbed()
     steps.end()
     steps.console.print("Stopped.")
