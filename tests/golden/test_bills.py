@@ -5,17 +5,19 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tallystick.billing.calculate import BillInputs, calculate_bill
 from tallystick.billing.calculate.inputs import CurrencyRule
 from tallystick.billing.explain import explain
 from tallystick.billing.lines import bill_of, lines_of
+from tallystick.catalogue.aggregation import Method
 from tallystick.kernel.decimals import RoundingMode
 from tallystick.kernel.zones import parse_zone
 from tallystick.pricing.pricing import PricingType
 from tallystick.rating.units import UsageRounding
-from tests.unit.billing.drafts import BILL_ID, OnPlan, aggregation, priced, utc
+from tests.unit.billing.drafts import BILL_ID, OnPlan, aggregation, bill_inputs, compound, priced, utc
 
 D = Decimal
 HERE = Path(__file__).parent
@@ -54,12 +56,31 @@ def credits_never_below_zero() -> BillInputs:
     return on.bill("150.5", currencies={"USD": CurrencyRule(0, RoundingMode.HALF_EVEN)})
 
 
+def free_allowance_by_calculation() -> BillInputs:
+    """100 requests are free for each app: 1,234 requests less 3 apps' allowance, in tens, rounded up."""
+    requests, apps = aggregation("Requests", unit="requests"), aggregation("Apps", aggregation=Method.MAX)
+    price = compound(
+        "aggregation.requests - account.customfields.allowance * aggregation.apps",
+        *(requests, apps),
+        bands=[("0", "0", "0.4")],
+        name="Requests beyond the allowance",
+        quantity_per_unit=D(10),
+        rounding=UsageRounding.UP,
+    )
+    terms = OnPlan(prices=[price]).terms()
+    terms = msgspec.structs.replace(terms, custom_fields={"account.customfields.allowance": D(100)})
+    month = terms.period.dates.instants(terms.zone)
+    keys = [part.key(("account",), month) for part in price.parts]
+    return bill_inputs([terms], dict(zip(keys, (D(1234), D(3)), strict=True)))
+
+
 CASES = (
     tiered_with_standing_charge,
     first_bill_before_the_epoch,
     minimum_in_advance,
     price_change_in_other_currency,
     credits_never_below_zero,
+    free_allowance_by_calculation,
 )
 
 

@@ -32,6 +32,24 @@ class UsageSource(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omi
     segment: dict[str, str] | None = None
 
 
+class InputFrom(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """What a name stood for, as text; left out where it was null. usage: of an aggregation."""
+
+    name: str
+    value: str | None = None
+    usage: UsageSource | None = None
+
+
+class CalculatedFrom(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """A compound aggregation: its expression, what each name in it stood for, and the result (§11)."""
+
+    compound_aggregation_id: str
+    name: str
+    expression: str
+    inputs: tuple[InputFrom, ...]
+    result: Decimal
+
+
 class UnitsFrom(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """From quantity to units (semantics §9). is_default: there was no data, so the default value counts."""
 
@@ -103,6 +121,7 @@ class Derivation(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
     """
 
     usage: UsageSource | None = None
+    calculation: CalculatedFrom | None = None
     units: UnitsFrom | None = None
     cumulative: bool | None = None
     units_before: Decimal | None = None
@@ -111,3 +130,8 @@ class Derivation(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
     minimum: MinimumFrom | None = None
     credit: CreditFrom | None = None
     conversion: ConversionFrom | None = None
+
+    @property
+    def is_of_usage(self) -> bool:
+        """Tell whether usage was priced, measured or calculated."""
+        return self.usage is not None or self.calculation is not None

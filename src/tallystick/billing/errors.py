@@ -70,10 +70,10 @@ class ChildBillingNotAvailable(Invalid):
     code = "child_billing_not_available"
 
 
-class CompoundPricingNotAvailable(Invalid):
-    """A plan prices a compound aggregation, which this version cannot bill."""
+class AmountTooLarge(Invalid):
+    """A quantity, a price or an amount has more digits than can be calculated with."""
 
-    code = "compound_pricing_not_available"
+    code = "amount_too_large"
 
 
 class TooManyBillJobs(TooMany):

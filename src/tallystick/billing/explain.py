@@ -6,7 +6,14 @@ from decimal import Decimal
 
 import msgspec
 
-from tallystick.billing.derivation import ConversionFrom, Derivation, Proration, UnitsFrom, UsageSource
+from tallystick.billing.derivation import (
+    CalculatedFrom,
+    ConversionFrom,
+    Derivation,
+    Proration,
+    UnitsFrom,
+    UsageSource,
+)
 from tallystick.billing.line_item import LineItem, LineItemType
 from tallystick.kernel.decimals import RoundingMode, plain, round_to
 from tallystick.rating.units import UsageRounding
@@ -42,6 +49,7 @@ def explain(line: LineItem) -> list[str]:
     return [
         f"{line.line_item_type.value}: {line.description}, from {start} up to {end} (not included)",
         *(_usage(why.usage) if why.usage else ()),
+        *(_calculation(why.calculation) if why.calculation else ()),
         *(_units(why.units) if why.units else ()),
         *_bands(why, line),
         *(_proration(why.proration, line.currency) if why.proration else ()),
@@ -52,13 +60,24 @@ def explain(line: LineItem) -> list[str]:
 
 
 def _usage(usage: UsageSource) -> Iterator[str]:
+    yield f"usage: {_measured(usage)}"
+
+
+def _measured(usage: UsageSource) -> str:
     segment = ", ".join(f"{k}={v}" for k, v in (usage.segment or {}).items())
     of_segment = f" where {segment}" if segment else ""
     pooled = f", {len(usage.account_ids)} accounts pooled" if len(usage.account_ids) > 1 else ""
-    yield (
-        f"usage: {usage.method} of {usage.field} on meter {usage.meter_code}{of_segment}{pooled},"
+    return (
+        f"{usage.method} of {usage.field} on meter {usage.meter_code}{of_segment}{pooled},"
         f" {_instant(usage.start)} <= ts < {_instant(usage.end)}"
     )
+
+
+def _calculation(part: CalculatedFrom) -> Iterator[str]:
+    yield f"calculation: {' '.join(part.expression.split())}"
+    for each in part.inputs:
+        value = "null" if each.value is None else each.value
+        yield f"where {each.name} = {value}{f': {_measured(each.usage)}' if each.usage else ''}"
 
 
 def _units(units: UnitsFrom) -> Iterator[str]:

@@ -15,6 +15,7 @@ from tallystick.billing.calculate.inputs import (
     BillInputs,
     CurrencyRule,
     InAdvance,
+    Part,
     PlanTerms,
     PricedAggregation,
     UsageKey,
@@ -28,15 +29,16 @@ from tallystick.billing.due import (
     due_date_of,
     external_invoice_date_of,
 )
-from tallystick.billing.errors import ChildBillingNotAvailable, CompoundPricingNotAvailable
+from tallystick.billing.errors import ChildBillingNotAvailable
+from tallystick.billing.priced import custom_fields_of, load_priced_things
 from tallystick.billing.selection import selection_of_bill
 from tallystick.billing.usage import UsageQueries, load_quantities
-from tallystick.catalogue.aggregation import Aggregation
-from tallystick.catalogue.meter import Meter
+from tallystick.calc.values import Lookups, NoLookups
 from tallystick.catalogue.product import Product
 from tallystick.kernel.errors import Invalid
 from tallystick.kernel.periods import DateSpan, Period, billing_period
 from tallystick.organizations.currency import Currency
+from tallystick.organizations.custom_field import CustomField
 from tallystick.organizations.organization_config import OrganizationConfig
 from tallystick.platform.resources import Entity, Transaction
 from tallystick.pricing.plan import Plan
@@ -49,14 +51,15 @@ E = TypeVar("E", bound=Entity)
 class Prices(msgspec.Struct, frozen=True, kw_only=True):
     """What the plans of a chunk refer to, by id; pricings by the plan or template they price.
 
-    compound: plans and templates that price a compound aggregation, by such a pricing.
+    custom_fields: the organization's defaults, where a compound aggregation may read them, else None.
     """
 
     plans: Mapping[str, Plan]
     templates: Mapping[str, PlanTemplate]
     pricings: Mapping[str, tuple[PricedAggregation, ...]]
     products: Mapping[str, Product]
-    compound: Mapping[str, Pricing]
+    custom_fields: CustomField | None
+    lookups: Lookups
 
 
 class Loaded(msgspec.Struct, frozen=True):
@@ -92,11 +95,11 @@ def load_bills(
         family = children.get(each.account.id, [])
         pools = _pools(each, family, attached, selection) if family else {}
         try:
-            plans = tuple(terms(p, prices, selection, config, pools) for p in each.plans)
+            plans = tuple(terms(p, each.account, prices, selection, config, pools) for p in each.plans)
         except Invalid as error:
             refused.append((each.account, error))
             continue
-        bills.append(_inputs(each, plans, selection, config, currencies, prices.products))
+        bills.append(_inputs(each, plans, selection, config, currencies, prices))
     quantities = load_quantities(queries, tx.org_id, _wanted(bills))
     return Loaded([msgspec.structs.replace(b, quantities=quantities) for b in bills], refused)
 
@@ -109,39 +112,36 @@ def load_prices(tx: Transaction, attached: Iterable[AccountPlan]) -> Prices:
         *(tx.find(Pricing, plan_id=list(plans)) if plans else []),
         *(tx.find(Pricing, plan_template_id=list(templates)) if templates else []),
     ]
-    aggregations = _by_id(tx, Aggregation, {p.aggregation_id for p in pricings if p.aggregation_id})
-    meters = _by_id(tx, Meter, {a.meter_id for a in aggregations.values()})
+    catalogue = load_priced_things(tx, pricings)
     priced: dict[str, list[PricedAggregation]] = defaultdict(list)
     for pricing in pricings:
-        aggregation = aggregations.get(pricing.aggregation_id or "")
-        if aggregation is not None:
-            segment = aggregation.segments.index(pricing.segment) if pricing.segment else None
-            owner = pricing.plan_id or pricing.plan_template_id or ""
-            each = PricedAggregation(pricing, aggregation, meters[aggregation.meter_id], segment)
-            priced[owner].append(each)
+        owner = pricing.plan_id or pricing.plan_template_id or ""
+        priced[owner].append(catalogue.priced(pricing))
     named: set[str | None] = {p.product_id for p in templates.values()}
     named |= {p.minimum_spend_accounting_product_id for p in plans.values()}
     named |= {p.standing_charge_accounting_product_id for p in plans.values()}
     named |= {p.accounting_product_id for p in pricings}
-    named |= {a.accounting_product_id for a in aggregations.values()}
+    named |= {each.aggregation.accounting_product_id for own in priced.values() for each in own}
     products = _by_id(tx, Product, named)
     return Prices(
         plans=plans,
         templates=templates,
         pricings={owner: tuple(each) for owner, each in priced.items()},
         products=products,
-        compound={p.plan_id or p.plan_template_id or "": p for p in pricings if p.compound_aggregation_id},
+        custom_fields=catalogue.custom_fields,
+        lookups=catalogue.lookups,
     )
 
 
 def terms(
     due: DuePlan,
+    account: Account,
     prices: Prices,
     selection: Selection,
     config: OrganizationConfig,
     pools: Mapping[str, tuple[str, ...]],
 ) -> PlanTerms:
-    """Put together an account plan's terms. Raises ChildBillingNotAvailable, CompoundPricingNotAvailable.
+    """Put together an account plan's terms. Raises ChildBillingNotAvailable.
 
     pools: account plan id → children whose usage it prices too.
     """
@@ -150,14 +150,12 @@ def terms(
     if pooled and attached.child_billing_mode is ChildBillingMode.CHILD:
         message = "childBillingMode CHILD: give each child a plan of its own; this one cannot bill them."
         raise ChildBillingNotAvailable(message, account_plan_id=attached.id)
-    for owner in (attached.plan_id or "", due.template.id):
-        if owner in prices.compound:
-            message = "A pricing of this plan prices a compound aggregation; this version cannot bill it."
-            raise CompoundPricingNotAvailable(message, pricing_id=prices.compound[owner].id)
+    plan = prices.plans[attached.plan_id or ""]
+    plan_product = due.template.product_id or ""
     starting = due.active.local_dates(selection.zone).start
     return PlanTerms(
         account_plan=attached,
-        plan=prices.plans[attached.plan_id or ""],
+        plan=plan,
         template=due.template,
         own=prices.pricings.get(attached.plan_id or "", ()),
         inherited=prices.pricings.get(due.template.id, ()),
@@ -168,6 +166,9 @@ def terms(
         zone=selection.zone,
         defaults=InAdvance(config.standing_charge_bill_in_advance, config.minimum_spend_bill_in_advance),
         account_ids=(attached.account_id, *pooled),
+        custom_fields=custom_fields_of(
+            prices.custom_fields, account, attached, plan, due.template, prices.products.get(plan_product)
+        ),
     )
 
 
@@ -177,7 +178,7 @@ def _inputs(
     selection: Selection,
     config: OrganizationConfig,
     currencies: Mapping[str, CurrencyRule],
-    products: Mapping[str, Product],
+    prices: Prices | None,
 ) -> BillInputs:
     bill_date = selection.given_bill_date or due.dates.end
     head = BillHead(
@@ -196,7 +197,8 @@ def _inputs(
         head=head,
         plans=plans,
         quantities={},
-        products=products,
+        products=prices.products if prices else {},
+        lookups=prices.lookups if prices else NoLookups(),
         currency=selection.currency or due.account.currency or config.currency,
         currencies=currencies,
         rates={**own, **selection.rates},
@@ -241,7 +243,7 @@ def _empty(tx: Transaction, bill: Bill, selection: Selection, config: Organizati
         dates=DateSpan(bill.start_date, bill.end_date),
         plans=(),
     )
-    return _inputs(due, (), selection, config, _currencies(tx), {})
+    return _inputs(due, (), selection, config, _currencies(tx), None)
 
 
 def _currencies(tx: Transaction) -> dict[str, CurrencyRule]:
@@ -282,12 +284,11 @@ def _is_on(plans: Iterable[AccountPlan], product_id: str | None, span: Period) -
     return any(not Period.of(p.start_date, p.end_date).intersect(span).is_empty for p in of_product)
 
 
-def _wanted(bills: Iterable[BillInputs]) -> Iterator[tuple[PricedAggregation, UsageKey]]:
+def _wanted(bills: Iterable[BillInputs]) -> Iterator[tuple[Part, UsageKey]]:
     for bill in bills:
         for each in bill.plans:
             for piece in usage_slices(each, each.period):
-                yield piece.priced, piece.key(each.account_ids)
-                yield from ((piece.priced, key) for key in piece.history_keys(each.account_ids))
+                yield from piece.keys(each.account_ids)
 
 
 def _by_account(plans: Iterable[AccountPlan]) -> dict[str, list[AccountPlan]]:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Protocol
 
-from tallystick.billing.calculate.inputs import PricedAggregation, UsageKey
+from tallystick.billing.calculate.inputs import Part, UsageKey
 from tallystick.kernel.errors import invariant
 from tallystick.kernel.periods import Period
 from tallystick.usage.store.model import Method, Slot, SlotKind, Usage, UsageQuery
@@ -19,7 +19,7 @@ COMMON = 20
 BATCH = 25
 "So many rare windows are asked at once."
 
-Wanted = Iterable[tuple[PricedAggregation, UsageKey]]
+Wanted = Iterable[tuple[Part, UsageKey]]
 Windows = dict[Period, set[str]]
 
 
@@ -37,20 +37,24 @@ def load_quantities(queries: UsageQueries, org_id: str, wanted: Wanted) -> dict[
     wanted: may repeat. Accounts whose usage is pooled are asked as one, for distinct values and
     averages cannot be added up afterwards (semantics §17).
     """
-    priced: dict[str, PricedAggregation] = {}
-    keys: dict[str, set[UsageKey]] = {}
+    parts: dict[tuple[str, bool], Part] = {}
+    keys: dict[tuple[str, bool], set[UsageKey]] = {}
     for each, key in wanted:
-        priced.setdefault(each.aggregation.id, each)
-        keys.setdefault(each.aggregation.id, set()).add(key)
+        asked = (each.aggregation.id, each.segment is None)
+        parts.setdefault(asked, each)
+        keys.setdefault(asked, set()).add(key)
     quantities: dict[UsageKey, Decimal] = {}
-    for aggregation_id, each in priced.items():
-        for query in usage_queries(each, keys[aggregation_id]):
-            quantities |= _answered(queries.aggregate(org_id, query), query, aggregation_id)
+    for asked, each in parts.items():
+        for query in usage_queries(each, keys[asked]):
+            quantities |= _answered(queries.aggregate(org_id, query), query, each.aggregation.id)
     return quantities
 
 
-def usage_queries(priced: PricedAggregation, keys: Collection[UsageKey]) -> Iterator[UsageQuery]:
-    """Give the queries that answer all keys of one aggregation: few, however many accounts there are."""
+def usage_queries(part: Part, keys: Collection[UsageKey]) -> Iterator[UsageQuery]:
+    """Give the queries that answer all keys of one aggregation: few, however many accounts there are.
+
+    part: one of those that the keys are of; they are all of segments, or all of the whole.
+    """
     single: Windows = {}
     pooled: dict[tuple[str, ...], set[Period]] = {}
     for key in keys:
@@ -60,9 +64,9 @@ def usage_queries(priced: PricedAggregation, keys: Collection[UsageKey]) -> Iter
             pooled.setdefault(key.account_ids, set()).add(key.window)
     for windows in _batches(single):
         accounts = sorted(set().union(*(single[w] for w in windows)))
-        yield _query(priced, windows, accounts, per_account=True)
+        yield _query(part, windows, accounts, per_account=True)
     for account_ids, pool_windows in sorted(pooled.items()):
-        yield _query(priced, _in_order(pool_windows), account_ids, per_account=False)
+        yield _query(part, _in_order(pool_windows), account_ids, per_account=False)
 
 
 def _batches(windows: Windows) -> Iterator[list[Period]]:
@@ -79,25 +83,26 @@ def _in_order(windows: Iterable[Period]) -> list[Period]:
 
 
 def _query(
-    priced: PricedAggregation, windows: Sequence[Period], account_ids: Sequence[str], *, per_account: bool
+    part: Part, windows: Sequence[Period], account_ids: Sequence[str], *, per_account: bool
 ) -> UsageQuery:
-    aggregation = priced.aggregation
-    texts = {code: _slot(priced, code) for code in aggregation.segmented_fields}
+    aggregation = part.aggregation
+    segments = [] if part.segment is None else aggregation.segments
+    texts = {code: _slot(part, code) for code in aggregation.segmented_fields}
     return UsageQuery(
         meter_id=aggregation.meter_id,
         method=Method(aggregation.aggregation.value),
         windows=tuple(windows),
-        field=_slot(priced, aggregation.target_field),
+        field=_slot(part, aggregation.target_field),
         account_ids=tuple(account_ids),
-        segments=tuple({texts[c]: segment[c] for c in texts} for segment in aggregation.segments),
+        segments=tuple({texts[c]: segment[c] for c in texts} for segment in segments),
         per_account=per_account,
     )
 
 
-def _slot(priced: PricedAggregation, code: str) -> Slot:
+def _slot(part: Part, code: str) -> Slot:
     """Give the place of a field in the usage store; the meter keeps it."""
-    name = priced.meter.slots.get(code, "")
-    invariant(bool(name), f"the field {code} of the meter {priced.meter.code} has no slot")
+    name = part.meter.slots.get(code, "")
+    invariant(bool(name), f"the field {code} of the meter {part.meter.code} has no slot")
     return Slot(SlotKind(name[0]), int(name[1:]))
 
 

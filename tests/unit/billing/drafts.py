@@ -14,12 +14,14 @@ from tallystick.billing.calculate.inputs import (
     BillHead,
     CurrencyRule,
     InAdvance,
+    Part,
     PlanTerms,
     PricedAggregation,
     UsageKey,
 )
-from tallystick.billing.calculate.slices import usage_slices
+from tallystick.billing.calculate.slices import UsageSlice, usage_slices
 from tallystick.catalogue.aggregation import Aggregation, Method
+from tallystick.catalogue.compound_aggregation import CompoundAggregation
 from tallystick.catalogue.meter import DataField, FieldCategory, Meter
 from tallystick.catalogue.product import Product
 from tallystick.kernel.decimals import RoundingMode
@@ -49,6 +51,7 @@ def aggregation(name: str = "Gigabytes", **values: Any) -> Aggregation:
     declared: dict[str, Any] = {
         "id": name,
         "name": name,
+        "code": name.lower(),
         "meter_id": "meter",
         "target_field": "gb",
         "aggregation": Method.SUM,
@@ -80,7 +83,37 @@ def priced(
             for at, fixed, unit in bands
         ],
     }
-    return PricedAggregation(Pricing(**declared | values), of, METER, segment)
+    return PricedAggregation.simple(Pricing(**declared | values), Part(of, METER, segment))
+
+
+def compound(
+    calculation: str,
+    *parts: Aggregation,
+    bands: Sequence[Band] = (("0", "0", "1"),),
+    segment: int | None = None,
+    price: dict[str, Any] | None = None,
+    **values: Any,
+) -> PricedAggregation:
+    """Price a calculation, $1 a unit unless told. parts: the aggregations it names, coded by their names."""
+    declared: dict[str, Any] = {
+        "id": "compound",
+        "name": "Compound",
+        "calculation": calculation,
+        "rounding": UsageRounding.NONE,
+        "quantity_per_unit": D(1),
+        "unit": "u",
+        "aggregation_codes": [p.code for p in parts],
+        "segments": parts[0].segments if segment is not None else [],
+    }
+    of = CompoundAggregation(**declared | values)
+    named = {"aggregation_id": None, "compound_aggregation_id": of.id}
+    simple = priced(bands, parts[0] if parts else None, "compound-price", segment, **(price or {}) | named)
+    return PricedAggregation(simple.pricing, of, None, segment, tuple(Part(p, METER, segment) for p in parts))
+
+
+def own_keys(piece: UsageSlice) -> list[UsageKey]:
+    """Name the usage of a slice itself, without its history."""
+    return [key for _, key in piece.keys(("account",)) if key.window == piece.window]
 
 
 START = utc(2024, 1, 1)
@@ -156,7 +189,7 @@ class OnPlan:
         """Give the inputs of its number-th bill. used: the quantity in each slice of its usage."""
         terms = self.terms(number)
         pieces = usage_slices(terms, terms.period) if used is not None else []
-        quantities = {piece.key(("account",)): D(used or 0) for piece in pieces}
+        quantities = {key: D(used or 0) for piece in pieces for key in own_keys(piece)}
         return bill_inputs([terms], quantities, **values)
 
 

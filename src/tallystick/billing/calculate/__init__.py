@@ -1,6 +1,7 @@
 """Calculate one bill from its inputs: pure, so that preview, run, recalculation and verification agree."""
 
 from collections.abc import Callable
+from decimal import InvalidOperation
 
 from tallystick.billing.calculate.convert import convert_lines
 from tallystick.billing.calculate.draft import Draft, DraftLine
@@ -11,6 +12,7 @@ from tallystick.billing.calculate.pricing_minimums import add_pricing_minimums
 from tallystick.billing.calculate.product_credits import grant_product_credits
 from tallystick.billing.calculate.standing_charges import add_standing_charges
 from tallystick.billing.calculate.usage import rate_usage
+from tallystick.billing.errors import AmountTooLarge
 from tallystick.kernel.errors import invariant
 
 __all__ = ["STEPS", "BillInputs", "Draft", "DraftLine", "calculate_bill"]
@@ -33,11 +35,14 @@ def calculate_bill(inputs: BillInputs) -> Draft:
     """Calculate all lines of a bill, in their order, converted and rounded.
 
     Raises an Invalid where it cannot be billed as it is: NoConversionRate, UnknownCurrency,
-    RoundingNecessary.
+    RoundingNecessary, CalculationError, AmountTooLarge.
     """
     draft = Draft(inputs)
-    for step in STEPS:
-        draft = step(draft)
+    try:
+        for step in STEPS:
+            draft = step(draft)
+    except InvalidOperation as error:
+        raise AmountTooLarge("An amount on this bill has more than 50 digits.") from error
     keys = {line.key for line in draft.lines}
     invariant(len(keys) == len(draft.lines), "two lines of a bill have the same key")
     return draft

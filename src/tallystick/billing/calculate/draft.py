@@ -10,7 +10,8 @@ from tallystick.billing.derivation import BandShare, Days, Derivation, Proration
 from tallystick.billing.line_item import LineItemType
 from tallystick.kernel.decimals import ONE, ZERO
 from tallystick.kernel.periods import Period
-from tallystick.rating.bands import BandCharge
+from tallystick.pricing.pricing import PricingBand
+from tallystick.rating.bands import Band, BandCharge
 from tallystick.rating.proration import DayShare
 
 UNITY = "1"
@@ -37,6 +38,7 @@ class DraftLine(msgspec.Struct, frozen=True, kw_only=True):
     accounting_product_id: str | None = None
     pricing_id: str | None = None
     aggregation_id: str | None = None
+    compound_aggregation_id: str | None = None
     meter_id: str | None = None
     segment: Mapping[str, str] | None = None
     charges: tuple[BandCharge, ...] = ()
@@ -93,6 +95,11 @@ def band_shares(charges: Iterable[BandCharge]) -> tuple[BandShare, ...]:
         )
         for charge in charges
     )
+
+
+def bands_of(bands: Iterable[PricingBand]) -> tuple[Band, ...]:
+    """Give a pricing's bands as they are rated."""
+    return tuple(Band(b.lower_limit, b.fixed_price, b.unit_price, b.id) for b in bands)
 
 
 def proration(whole: Decimal, shares: Iterable[DayShare], amount: Decimal) -> Proration:

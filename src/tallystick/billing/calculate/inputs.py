@@ -10,7 +10,9 @@ import msgspec
 from tallystick.accounts.account import Account
 from tallystick.accounts.account_plan import AccountPlan
 from tallystick.billing.errors import NoConversionRate, UnknownCurrency
+from tallystick.calc.values import Lookups, NoLookups, Value
 from tallystick.catalogue.aggregation import Aggregation
+from tallystick.catalogue.compound_aggregation import CompoundAggregation
 from tallystick.catalogue.meter import Meter
 from tallystick.catalogue.product import Product
 from tallystick.kernel.decimals import ONE, RoundingMode
@@ -40,13 +42,47 @@ class CurrencyRule(msgspec.Struct, frozen=True):
     mode: RoundingMode
 
 
-class PricedAggregation(msgspec.Struct, frozen=True):
-    """A pricing with the aggregation it prices, its meter, and the position of its segment."""
+class Part(msgspec.Struct, frozen=True):
+    """An aggregation that usage is asked for, its meter, and the position of one segment.
 
-    pricing: Pricing
+    segment: None is all usage, also of an aggregation that has segments.
+    """
+
     aggregation: Aggregation
     meter: Meter
     segment: int | None
+
+    def key(self, account_ids: tuple[str, ...], window: Period) -> UsageKey:
+        """Name the quantity of some accounts' usage in a window."""
+        return UsageKey(self.aggregation.id, account_ids, window, self.segment)
+
+
+class PricedAggregation(msgspec.Struct, frozen=True):
+    """A pricing with what it prices: an aggregation, its meter and the position of its segment.
+
+    Of a compound aggregation, which has no meter, parts are the aggregations that it names.
+    """
+
+    pricing: Pricing
+    aggregation: Aggregation | CompoundAggregation
+    meter: Meter | None
+    segment: int | None
+    parts: tuple[Part, ...] = ()
+
+    @classmethod
+    def simple(cls, pricing: Pricing, part: Part) -> "PricedAggregation":
+        """Build the price of an aggregation."""
+        return cls(pricing, part.aggregation, part.meter, part.segment, (part,))
+
+    @property
+    def compound_aggregation_id(self) -> str | None:
+        """The compound aggregation, if it is one."""
+        return self.pricing.compound_aggregation_id
+
+    @property
+    def aggregation_id(self) -> str | None:
+        """The aggregation, unless it is a compound one."""
+        return self.pricing.aggregation_id
 
     @property
     def key(self) -> tuple[str, int | None]:
@@ -67,6 +103,7 @@ class PlanTerms(msgspec.Struct, frozen=True, kw_only=True):
     period: the account plan's own billing period that the bill closes; its number counts from the plan's
     start. upcoming: the one after it, which the bill opens. own, inherited: pricings of the plan and of
     its template. account_ids: whose usage it prices — the account's, and pooled children's.
+    custom_fields: by the names that compound aggregations read them by; empty where there are none.
     """
 
     account_plan: AccountPlan
@@ -81,6 +118,7 @@ class PlanTerms(msgspec.Struct, frozen=True, kw_only=True):
     zone: tzinfo
     defaults: InAdvance
     account_ids: tuple[str, ...]
+    custom_fields: Mapping[str, Value] = {}
 
     @property
     def standing_charge_in_advance(self) -> bool:
@@ -149,6 +187,7 @@ class BillInputs(msgspec.Struct, frozen=True, kw_only=True):
     currencies: Mapping[str, CurrencyRule]
     rates: Mapping[tuple[str, str], Decimal]
     suppress_empty: bool = False
+    lookups: Lookups = NoLookups()
 
     @property
     def rounding(self) -> CurrencyRule:

@@ -26,6 +26,7 @@ class Minimum(msgspec.Struct, frozen=True, kw_only=True):
     description: str
     pricing_id: str | None = None
     aggregation_id: str | None = None
+    compound_aggregation_id: str | None = None
     accounting_product_id: str | None = None
 
     @property
@@ -67,6 +68,7 @@ def _line(kind: LineItemType, minimum: Minimum, counted: Decimal, amount: Decima
         subtotal=amount,
         pricing_id=minimum.pricing_id,
         aggregation_id=minimum.aggregation_id,
+        compound_aggregation_id=minimum.compound_aggregation_id,
         accounting_product_id=minimum.accounting_product_id,
         derivation=Derivation(
             proration=proration(minimum.whole, minimum.shares, minimum.amount),

@@ -51,7 +51,7 @@ def counted(draft: Draft, terms: PlanTerms) -> Decimal:
     it belongs to, also where it is billed in advance.
     """
     own = [x for x in draft.lines if x.terms.account_plan.id == terms.account_plan.id]
-    usage = sum((x.subtotal for x in own if x.derivation.usage and not x.is_global_credit), ZERO)
+    usage = sum((x.subtotal for x in own if x.derivation.is_of_usage and not x.is_global_credit), ZERO)
     if not any(has_minimum(p.pricing) for p in (*terms.own, *terms.inherited)):
         return usage
     minimums = pricing_minimums(terms, terms.period)

@@ -48,7 +48,8 @@ def _minimum(terms: PlanTerms, slices: list[UsageSlice]) -> Minimum:
         in_advance=terms.pricing_minimum_in_advance(pricing),
         description=pricing.minimum_spend_description or f"{describe(slices[0])} Minimum Spend Adjustment",
         pricing_id=pricing.id,
-        aggregation_id=slices[0].priced.aggregation.id,
+        aggregation_id=slices[0].priced.aggregation_id,
+        compound_aggregation_id=slices[0].priced.compound_aggregation_id,
         accounting_product_id=pricing.accounting_product_id,
     )
 
@@ -62,4 +63,4 @@ def usage_of(lines: Iterable[DraftLine], terms: PlanTerms, pricing_id: str | Non
     """Add up what usage under a pricing costs."""
     plan_id = terms.account_plan.id
     own = (x for x in lines if x.pricing_id == pricing_id and x.terms.account_plan.id == plan_id)
-    return sum((line.subtotal for line in own if line.derivation.usage), ZERO)
+    return sum((line.subtotal for line in own if line.derivation.is_of_usage), ZERO)

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import msgspec
 
-from tallystick.billing.calculate.inputs import PlanTerms, PricedAggregation, UsageKey
+from tallystick.billing.calculate.inputs import Part, PlanTerms, PricedAggregation, UsageKey
 from tallystick.kernel.periods import BillingPeriod, Period, billing_period
 from tallystick.pricing.pricing import PricingType
 
@@ -23,16 +23,11 @@ class UsageSlice(msgspec.Struct, frozen=True):
     window: Period
     history: tuple[Period, ...] = ()
 
-    def key(self, account_ids: tuple[str, ...]) -> UsageKey:
-        """Name the usage that falls into it."""
-        return UsageKey(self.priced.aggregation.id, account_ids, self.window, self.priced.segment)
-
-    def history_keys(self, account_ids: tuple[str, ...]) -> list[UsageKey]:
-        """Name the usage of the earlier stretches."""
-        if not self.history:
-            return []
-        priced = self.priced
-        return [UsageKey(priced.aggregation.id, account_ids, w, priced.segment) for w in self.history]
+    def keys(self, account_ids: tuple[str, ...]) -> Iterator[tuple[Part, UsageKey]]:
+        """Name the usage that falls into it, and into the earlier stretches."""
+        for window in (self.window, *self.history):
+            for part in self.priced.parts:
+                yield part, part.key(account_ids, window)
 
 
 def usage_slices(terms: PlanTerms, period: BillingPeriod) -> list[UsageSlice]:
