@@ -49,14 +49,9 @@ def serve(
     steps = Steps()
 
     def ready(url: str) -> None:
-        steps.end()
         if json:
             print_json({"url": url, "home": str(settings.home), "pid": os.getpid()})
-        facts = [("Address", url), ("Home", str(settings.home)), ("Stop", "Ctrl-C")]
-        steps.console.print(f"\n[bold]Tallystick is ready[/] [dim]after {steps.elapsed_s:.1f} s[/]")
-        for name, value in facts:
-            steps.console.print(Text.assemble((f"  {name:9}", "dim"), value), soft_wrap=True)
-        steps.console.print()
+        tell_ready(steps, url, settings.home)
 
     async def run() -> None:
         stop = stop_on_signals()
@@ -81,3 +76,12 @@ def serve(
     steps.end()
     steps.console.print("Stopped.")
     return 0
+
+
+def tell_ready(steps: Steps, url: str, home: Path) -> None:
+    """Say where the server is, and how to stop it."""
+    steps.end()
+    steps.console.print(f"\n[bold]Tallystick is ready[/] [dim]after {steps.elapsed_s:.1f} s[/]")
+    for name, value in (("Address", url), ("Home", str(home)), ("Stop", "Ctrl-C")):
+        steps.console.print(Text.assemble((f"  {name:9}", "dim"), value), soft_wrap=True)
+    steps.console.print()

@@ -131,7 +131,9 @@ def summarize(org_id: str, selection: Selection, summary: Summary, limit: int) -
     for at, figure in enumerate(summary.figures):
         value, count = value_sql(figure.method, _field(figure.field, alone=alone))
         columns += [f"{value} AS v{at}", f"{count} AS c{at}"]
-    order = [f"{key} DESC" if key == "start" else f"{key} ASC NULLS LAST" for key in keys]
+    # The engine compares ids by their halves swapped; people compare what they read.
+    readable = {"start": "start DESC", "account_id": "toString(account_id) ASC NULLS LAST"}
+    order = [readable.get(key, f"{key} ASC NULLS LAST") for key in keys]
     grouped = f" GROUP BY {', '.join(keys)}" if keys else ""
     ordered = f" ORDER BY {', '.join(order)}" if keys else ""
     return (
