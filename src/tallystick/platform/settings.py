@@ -102,13 +102,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str | None,
         msgspec.Meta(description="The ClickHouse cluster to make tables on; none is a single server."),
     ] = None
-    files_url: Annotated[
-        str | None,
-        msgspec.Meta(
-            description="The store of uploads, exports and statements; none is a folder in the home.",
-            extra=_url("file", "s3", "gs", "az"),
-        ),
-    ] = None
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],
         msgspec.Meta(description="The least severe word to log."),
