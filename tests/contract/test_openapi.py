@@ -19,6 +19,7 @@ RESOURCES = [
     "CompoundAggregation",
     "Counter",
     "CounterAdjustments",
+    "CounterPricing",
     "Currency",
     "CustomField",
     "DataExplorer",

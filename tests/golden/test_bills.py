@@ -17,7 +17,16 @@ from tallystick.kernel.decimals import RoundingMode
 from tallystick.kernel.zones import parse_zone
 from tallystick.pricing.pricing import PricingType
 from tallystick.rating.units import UsageRounding
-from tests.unit.billing.drafts import BILL_ID, OnPlan, aggregation, bill_inputs, compound, priced, utc
+from tests.unit.billing.drafts import (
+    BILL_ID,
+    OnPlan,
+    aggregation,
+    bill_inputs,
+    compound,
+    counter,
+    priced,
+    utc,
+)
 
 D = Decimal
 HERE = Path(__file__).parent
@@ -74,6 +83,21 @@ def free_allowance_by_calculation() -> BillInputs:
     return bill_inputs([terms], dict(zip(keys, (D(1234), D(3)), strict=True)))
 
 
+def seats_in_advance() -> BillInputs:
+    """June of tiered seats, by days, in advance: 18 held, 25 from the 15th, 22 from the 25th; July opens."""
+    price = counter(
+        [("0", "0", "2"), ("20", "5", "3")],
+        cumulative=True,
+        running_total_bill_in_advance=True,
+        pro_rate_running_total=True,
+        pro_rate_adjustment_debit=True,
+        pro_rate_adjustment_credit=True,
+    )
+    terms = OnPlan(counters=[price], start=utc(2024, 5, 1)).terms(1)
+    held = ((date(2024, 5, 3), D(18)), (date(2024, 6, 15), D(25)), (date(2024, 6, 25), D(22)))
+    return bill_inputs([terms], {}, counters={("account", "seats"): held})
+
+
 CASES = (
     tiered_with_standing_charge,
     first_bill_before_the_epoch,
@@ -81,6 +105,7 @@ CASES = (
     price_change_in_other_currency,
     credits_never_below_zero,
     free_allowance_by_calculation,
+    seats_in_advance,
 )
 
 

@@ -4,7 +4,7 @@ A line's derivation is enough to redo it by hand: the usage query, the units, ea
 minimum, the rate and the rounding. `explain` puts it into words.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 import msgspec
@@ -48,6 +48,20 @@ class CalculatedFrom(msgspec.Struct, frozen=True, kw_only=True, rename="camel", 
     expression: str
     inputs: tuple[InputFrom, ...]
     result: Decimal
+
+
+class CounterFrom(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """A counter's value, or its change from old to new on a local day (semantics §16).
+
+    account_ids: more than one where children's values are added to their parent's.
+    """
+
+    counter_id: str
+    name: str
+    old: Decimal
+    new: Decimal
+    day: date | None = None
+    account_ids: tuple[str, ...]
 
 
 class UnitsFrom(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
@@ -122,6 +136,7 @@ class Derivation(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
 
     usage: UsageSource | None = None
     calculation: CalculatedFrom | None = None
+    counter: CounterFrom | None = None
     units: UnitsFrom | None = None
     cumulative: bool | None = None
     units_before: Decimal | None = None

@@ -9,6 +9,7 @@ import msgspec
 from tallystick.billing.derivation import (
     CalculatedFrom,
     ConversionFrom,
+    CounterFrom,
     Derivation,
     Proration,
     UnitsFrom,
@@ -50,6 +51,7 @@ def explain(line: LineItem) -> list[str]:
         f"{line.line_item_type.value}: {line.description}, from {start} up to {end} (not included)",
         *(_usage(why.usage) if why.usage else ()),
         *(_calculation(why.calculation) if why.calculation else ()),
+        *(_counter(why.counter) if why.counter else ()),
         *(_units(why.units) if why.units else ()),
         *_bands(why, line),
         *(_proration(why.proration, line.currency) if why.proration else ()),
@@ -80,6 +82,14 @@ def _calculation(part: CalculatedFrom) -> Iterator[str]:
         yield f"where {each.name} = {value}{f': {_measured(each.usage)}' if each.usage else ''}"
 
 
+def _counter(part: CounterFrom) -> Iterator[str]:
+    pooled = f", {len(part.account_ids)} accounts added up" if len(part.account_ids) > 1 else ""
+    if part.day is None:
+        yield f"counter {part.name}: {_n(part.new)} carried into the period{pooled}"
+    else:
+        yield f"counter {part.name}: from {_n(part.old)} to {_n(part.new)} on {part.day}{pooled}"
+
+
 def _units(units: UnitsFrom) -> Iterator[str]:
     no_data = " (no data: the aggregation's default value)" if units.is_default else ""
     yield f"quantity: {_n(units.quantity)}{no_data}"
@@ -95,7 +105,8 @@ def _bands(why: Derivation, line: LineItem) -> Iterator[str]:
     if why.units_before is not None:
         yield f"tiers span the plan: {_n(why.units_before)} units in earlier periods"
     for band in why.bands:
-        fixed = f"{_n(band.fixed_price)} + " if band.fixed_price else ""
+        fixed_amount = band.amount - band.units * band.unit_price
+        fixed = f"{_n(fixed_amount)} + " if fixed_amount else ""
         yield (
             f"band from {_n(band.lower_limit)}: {fixed}{_n(band.units)} x {_n(band.unit_price)}"
             f" = {_n(band.amount)} {line.currency}"

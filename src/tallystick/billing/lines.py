@@ -86,6 +86,7 @@ def _line(line: DraftLine, bill_id: str, number: int, products: Mapping[str, Pro
         service_period_end_date=line.service.end,
         aggregation_id=line.aggregation_id,
         compound_aggregation_id=line.compound_aggregation_id,
+        counter_id=line.counter_id,
         segment=dict(line.segment) if line.segment else None,
         meter_id=line.meter_id,
         plan_id=account_plan.plan_id,

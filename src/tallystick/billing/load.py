@@ -2,6 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
 from typing import TypeVar
 
 import msgspec
@@ -18,6 +20,7 @@ from tallystick.billing.calculate.inputs import (
     Part,
     PlanTerms,
     PricedAggregation,
+    PricedCounter,
     UsageKey,
 )
 from tallystick.billing.calculate.slices import usage_slices
@@ -34,6 +37,7 @@ from tallystick.billing.priced import custom_fields_of, load_priced_things
 from tallystick.billing.selection import selection_of_bill
 from tallystick.billing.usage import UsageQueries, load_quantities
 from tallystick.calc.values import Lookups, NoLookups
+from tallystick.catalogue.counter import Counter
 from tallystick.catalogue.product import Product
 from tallystick.kernel.errors import Invalid
 from tallystick.kernel.periods import DateSpan, Period, billing_period
@@ -41,15 +45,18 @@ from tallystick.organizations.currency import Currency
 from tallystick.organizations.custom_field import CustomField
 from tallystick.organizations.organization_config import OrganizationConfig
 from tallystick.platform.resources import Entity, Transaction
+from tallystick.pricing.counter_pricing import CounterPricing
 from tallystick.pricing.plan import Plan
 from tallystick.pricing.plan_template import PlanTemplate
 from tallystick.pricing.pricing import Pricing
+from tallystick.usage.counter_adjustment import CounterAdjustment
 
 E = TypeVar("E", bound=Entity)
+CounterValues = dict[tuple[str, str], tuple[tuple[date, Decimal], ...]]
 
 
 class Prices(msgspec.Struct, frozen=True, kw_only=True):
-    """What the plans of a chunk refer to, by id; pricings by the plan or template they price.
+    """What the plans of a chunk refer to, by id; pricings and counters by the plan or template they price.
 
     custom_fields: the organization's defaults, where a compound aggregation may read them, else None.
     """
@@ -57,6 +64,7 @@ class Prices(msgspec.Struct, frozen=True, kw_only=True):
     plans: Mapping[str, Plan]
     templates: Mapping[str, PlanTemplate]
     pricings: Mapping[str, tuple[PricedAggregation, ...]]
+    counters: Mapping[str, tuple[PricedCounter, ...]]
     products: Mapping[str, Product]
     custom_fields: CustomField | None
     lookups: Lookups
@@ -101,7 +109,10 @@ def load_bills(
             continue
         bills.append(_inputs(each, plans, selection, config, currencies, prices))
     quantities = load_quantities(queries, tx.org_id, _wanted(bills))
-    return Loaded([msgspec.structs.replace(b, quantities=quantities) for b in bills], refused)
+    counters = _counter_values(tx, bills)
+    return Loaded(
+        [msgspec.structs.replace(b, quantities=quantities, counters=counters) for b in bills], refused
+    )
 
 
 def load_prices(tx: Transaction, attached: Iterable[AccountPlan]) -> Prices:
@@ -117,20 +128,50 @@ def load_prices(tx: Transaction, attached: Iterable[AccountPlan]) -> Prices:
     for pricing in pricings:
         owner = pricing.plan_id or pricing.plan_template_id or ""
         priced[owner].append(catalogue.priced(pricing))
+    counters = _priced_counters(tx, plans, templates)
     named: set[str | None] = {p.product_id for p in templates.values()}
     named |= {p.minimum_spend_accounting_product_id for p in plans.values()}
     named |= {p.standing_charge_accounting_product_id for p in plans.values()}
     named |= {p.accounting_product_id for p in pricings}
+    named |= {c.pricing.accounting_product_id for own in counters.values() for c in own}
     named |= {each.aggregation.accounting_product_id for own in priced.values() for each in own}
     products = _by_id(tx, Product, named)
     return Prices(
         plans=plans,
         templates=templates,
         pricings={owner: tuple(each) for owner, each in priced.items()},
+        counters=counters,
         products=products,
         custom_fields=catalogue.custom_fields,
         lookups=catalogue.lookups,
     )
+
+
+def _priced_counters(
+    tx: Transaction, plans: Mapping[str, Plan], templates: Mapping[str, PlanTemplate]
+) -> dict[str, tuple[PricedCounter, ...]]:
+    pricings = [
+        *(tx.find(CounterPricing, plan_id=list(plans)) if plans else []),
+        *(tx.find(CounterPricing, plan_template_id=list(templates)) if templates else []),
+    ]
+    counters = _by_id(tx, Counter, {p.counter_id for p in pricings})
+    found: dict[str, list[PricedCounter]] = defaultdict(list)
+    for pricing in pricings:
+        owner = pricing.plan_id or pricing.plan_template_id or ""
+        found[owner].append(PricedCounter(pricing, counters[pricing.counter_id]))
+    return {owner: tuple(each) for owner, each in found.items()}
+
+
+def _counter_values(tx: Transaction, bills: Sequence[BillInputs]) -> CounterValues:
+    """Load every value that counters of these bills were ever set to, by account and counter."""
+    plans = [plan for bill in bills for plan in bill.plans if plan.own_counters or plan.inherited_counters]
+    counters = {c.counter.id for p in plans for c in (*p.own_counters, *p.inherited_counters)}
+    accounts = {account_id for p in plans for account_id in p.account_ids}
+    found: dict[tuple[str, str], list[tuple[date, Decimal]]] = defaultdict(list)
+    if counters:
+        for each in tx.find(CounterAdjustment, counter_id=sorted(counters), account_id=sorted(accounts)):
+            found[each.account_id, each.counter_id].append((each.date, Decimal(each.value)))
+    return {key: tuple(sorted(values)) for key, values in found.items()}
 
 
 def terms(
@@ -166,6 +207,8 @@ def terms(
         zone=selection.zone,
         defaults=InAdvance(config.standing_charge_bill_in_advance, config.minimum_spend_bill_in_advance),
         account_ids=(attached.account_id, *pooled),
+        own_counters=prices.counters.get(attached.plan_id or "", ()),
+        inherited_counters=prices.counters.get(due.template.id, ()),
         custom_fields=custom_fields_of(
             prices.custom_fields, account, attached, plan, due.template, prices.products.get(plan_product)
         ),

@@ -17,15 +17,18 @@ from tallystick.billing.calculate.inputs import (
     Part,
     PlanTerms,
     PricedAggregation,
+    PricedCounter,
     UsageKey,
 )
 from tallystick.billing.calculate.slices import UsageSlice, usage_slices
 from tallystick.catalogue.aggregation import Aggregation, Method
 from tallystick.catalogue.compound_aggregation import CompoundAggregation
+from tallystick.catalogue.counter import Counter
 from tallystick.catalogue.meter import DataField, FieldCategory, Meter
 from tallystick.catalogue.product import Product
 from tallystick.kernel.decimals import RoundingMode
 from tallystick.kernel.periods import BillingCycle, BillingFrequency, BillingPeriod, Period, billing_period
+from tallystick.pricing.counter_pricing import CounterPricing
 from tallystick.pricing.plan import Plan
 from tallystick.pricing.plan_template import PlanTemplate
 from tallystick.pricing.pricing import Pricing, PricingBand
@@ -111,6 +114,28 @@ def compound(
     return PricedAggregation(simple.pricing, of, None, segment, tuple(Part(p, METER, segment) for p in parts))
 
 
+def counter(
+    bands: Sequence[Band] = (("0", "0", "2"),), name: str = "counter-price", **values: Any
+) -> PricedCounter:
+    """Price seats, $2 each unless told, in arrears and not prorated unless told."""
+    declared: dict[str, Any] = {
+        "id": name,
+        "plan_id": "plan",
+        "counter_id": "seats",
+        "start_date": utc(2020, 1, 1),
+        "running_total_bill_in_advance": False,
+        "pro_rate_running_total": False,
+        "pro_rate_adjustment_debit": False,
+        "pro_rate_adjustment_credit": False,
+        "pricing_bands": [
+            PricingBand(lower_limit=D(at), fixed_price=D(fixed), unit_price=D(unit))
+            for at, fixed, unit in bands
+        ],
+    }
+    seats = Counter(id="seats", name="Seats", code="seats", unit="seats")
+    return PricedCounter(CounterPricing(**declared | values), seats)
+
+
 def own_keys(piece: UsageSlice) -> list[UsageKey]:
     """Name the usage of a slice itself, without its history."""
     return [key for _, key in piece.keys(("account",)) if key.window == piece.window]
@@ -127,6 +152,7 @@ class OnPlan:
     minimum: str | None = None
     prices: Sequence[PricedAggregation] = ()
     inherited: Sequence[PricedAggregation] = ()
+    counters: Sequence[PricedCounter] = ()
     start: datetime = START
     end: datetime | None = None
     epoch: date = date(2022, 1, 1)
@@ -183,6 +209,7 @@ class OnPlan:
             zone=self.zone,
             defaults=InAdvance(standing_charge=self.in_advance, minimum_spend=self.in_advance),
             account_ids=("account",),
+            own_counters=tuple(self.counters),
         )
 
     def bill(self, used: str | None = None, number: int = 0, **values: Any) -> BillInputs:

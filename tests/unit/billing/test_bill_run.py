@@ -16,17 +16,14 @@ from tallystick.billing.bill_job import BillJob, BillJobStatus
 from tallystick.billing.failure import bill_failures
 from tallystick.billing.jobs import TASK, BillRunner, cancel_job, create_job, recalculate_job
 from tallystick.catalogue.aggregation import Method
-from tallystick.catalogue.compound_aggregation import CompoundAggregation
 from tallystick.kernel.errors import Unavailable
 from tallystick.kernel.periods import BillingFrequency
 from tallystick.organizations.currency import Currency
-from tallystick.organizations.custom_field import CustomField
 from tallystick.organizations.organization_config import CurrencyConversion
 from tallystick.platform.jobs import JobInterrupted, Jobs
 from tallystick.platform.resources.wire import InvalidBody
 from tallystick.pricing.plan import Plan
 from tallystick.pricing.pricing import Pricing
-from tallystick.rating.units import UsageRounding
 from tests.unit.billing.conftest import FEB, JAN, MAR, Books, ListedUsage, lines
 
 D = Decimal
@@ -419,41 +416,6 @@ def test_billing_children_by_themselves_is_refused_loudly(books: Books, plan: Pl
     assert books.bills(parent) == []
     (told,) = books.told("billing.bill.failed")
     assert told["newDto"]["code"] == "child_billing_not_available"
-
-
-def compound_price(books: Books, plan: Plan, calculation: str) -> None:
-    """Price a calculation at $1 a unit; `aggregation.gb` is the sum of gigabytes."""
-    books.aggregate(name="GB", code="gb")
-    one = CompoundAggregation(
-        name="One", calculation=calculation, rounding=UsageRounding.NONE, quantity_per_unit=D(1), unit="1"
-    )
-    books.price(plan, ("0", "0", "1"), aggregation_id=None, compound_aggregation_id=books.create(one).id)
-
-
-def test_a_compound_price_is_billed_from_usage_and_custom_fields(books: Books, plan: Plan) -> None:
-    books.create(CustomField(account={"free": D(10)}))
-    compound_price(books, plan, "aggregation.gb - account.customfields.free")
-    default, own = books.account("acme", plan), books.account("bolt", plan, custom_fields={"free": D(25)})
-    for account in (default, own):
-        books.usage.add(account.id, JAN, "100")
-    books.run()
-    assert ("USAGE", "90.00") in lines(books.bill(default))  # 100 - 10
-    assert ("USAGE", "75.00") in lines(books.bill(own))  # 100 - 25
-    with books.database.snapshot(books.org_id) as tx:
-        assert service.verify_bill(tx, books.usage, books.bill(own).id).matches
-
-
-def test_a_calculation_that_fails_fails_that_bill_and_no_other(books: Books, plan: Plan) -> None:
-    compound_price(books, plan, "100 / aggregation.gb")
-    good, bad = books.account("acme", plan), books.account("bolt", plan)
-    books.usage.add(good.id, JAN, "4")
-    books.usage.add(bad.id, JAN, "0")
-    books.run()
-    assert ("USAGE", "25.00") in lines(books.bill(good))
-    assert books.bills(bad) == []
-    (told,) = books.told("billing.bill.failed")
-    assert told["newDto"]["code"] == "calculation_failed"
-    assert "The compound aggregation One cannot be calculated" in told["newDto"]["message"]
 
 
 @pytest.mark.parametrize(

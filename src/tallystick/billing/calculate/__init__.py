@@ -4,6 +4,7 @@ from collections.abc import Callable
 from decimal import InvalidOperation
 
 from tallystick.billing.calculate.convert import convert_lines
+from tallystick.billing.calculate.counters import charge_counters
 from tallystick.billing.calculate.draft import Draft, DraftLine
 from tallystick.billing.calculate.global_credits import cap_to_total
 from tallystick.billing.calculate.inputs import BillInputs
@@ -21,6 +22,7 @@ Step = Callable[[Draft], Draft]
 
 STEPS: tuple[Step, ...] = (
     rate_usage,  # first: everything else looks at what usage costs
+    charge_counters,
     grant_product_credits,  # before minimums, which count usage less credits
     add_pricing_minimums,  # before the plan's, which counts their top-ups
     add_plan_minimums,

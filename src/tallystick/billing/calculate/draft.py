@@ -39,6 +39,7 @@ class DraftLine(msgspec.Struct, frozen=True, kw_only=True):
     pricing_id: str | None = None
     aggregation_id: str | None = None
     compound_aggregation_id: str | None = None
+    counter_id: str | None = None
     meter_id: str | None = None
     segment: Mapping[str, str] | None = None
     charges: tuple[BandCharge, ...] = ()

@@ -13,10 +13,12 @@ from tallystick.billing.errors import NoConversionRate, UnknownCurrency
 from tallystick.calc.values import Lookups, NoLookups, Value
 from tallystick.catalogue.aggregation import Aggregation
 from tallystick.catalogue.compound_aggregation import CompoundAggregation
+from tallystick.catalogue.counter import Counter
 from tallystick.catalogue.meter import Meter
 from tallystick.catalogue.product import Product
 from tallystick.kernel.decimals import ONE, RoundingMode
 from tallystick.kernel.periods import BillingCycle, BillingFrequency, BillingPeriod, DateSpan, Period
+from tallystick.pricing.counter_pricing import CounterPricing
 from tallystick.pricing.plan import Plan
 from tallystick.pricing.plan_template import PlanTemplate
 from tallystick.pricing.pricing import Pricing
@@ -90,6 +92,18 @@ class PricedAggregation(msgspec.Struct, frozen=True):
         return self.aggregation.id, self.segment
 
 
+class PricedCounter(msgspec.Struct, frozen=True):
+    """A counter's pricing with its counter."""
+
+    pricing: CounterPricing
+    counter: Counter
+
+    @property
+    def key(self) -> str:
+        """What is priced: no two pricings may price it at once."""
+        return self.counter.id
+
+
 class InAdvance(msgspec.Struct, frozen=True):
     """What an organization bills in advance where plans do not say."""
 
@@ -103,6 +117,7 @@ class PlanTerms(msgspec.Struct, frozen=True, kw_only=True):
     period: the account plan's own billing period that the bill closes; its number counts from the plan's
     start. upcoming: the one after it, which the bill opens. own, inherited: pricings of the plan and of
     its template. account_ids: whose usage it prices — the account's, and pooled children's.
+    own_counters, inherited_counters: the same of counters' pricings.
     custom_fields: by the names that compound aggregations read them by; empty where there are none.
     """
 
@@ -118,6 +133,8 @@ class PlanTerms(msgspec.Struct, frozen=True, kw_only=True):
     zone: tzinfo
     defaults: InAdvance
     account_ids: tuple[str, ...]
+    own_counters: tuple[PricedCounter, ...] = ()
+    inherited_counters: tuple[PricedCounter, ...] = ()
     custom_fields: Mapping[str, Value] = {}
 
     @property
@@ -176,6 +193,7 @@ class BillInputs(msgspec.Struct, frozen=True, kw_only=True):
     """The inputs of one account's bill of one period.
 
     quantities: raw aggregates; a key that is missing had no data. rates: (from, to) → multiplier.
+    counters: by account and counter, each new value with its day, in order.
     """
 
     account: Account
@@ -188,6 +206,7 @@ class BillInputs(msgspec.Struct, frozen=True, kw_only=True):
     rates: Mapping[tuple[str, str], Decimal]
     suppress_empty: bool = False
     lookups: Lookups = NoLookups()
+    counters: Mapping[tuple[str, str], tuple[tuple[date, Decimal], ...]] = {}
 
     @property
     def rounding(self) -> CurrencyRule:

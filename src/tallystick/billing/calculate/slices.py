@@ -3,14 +3,17 @@
 Pure and shared: `load` asks it which usage is needed, the steps ask it what to rate.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from datetime import datetime
+from typing import TypeVar
 
 import msgspec
 
-from tallystick.billing.calculate.inputs import Part, PlanTerms, PricedAggregation, UsageKey
+from tallystick.billing.calculate.inputs import Part, PlanTerms, PricedAggregation, PricedCounter, UsageKey
 from tallystick.kernel.periods import BillingPeriod, Period, billing_period
 from tallystick.pricing.pricing import PricingType
+
+P = TypeVar("P", PricedAggregation, PricedCounter)
 
 
 class UsageSlice(msgspec.Struct, frozen=True):
@@ -43,13 +46,18 @@ def usage_slices(terms: PlanTerms, period: BillingPeriod) -> list[UsageSlice]:
 
 
 def _windows(terms: PlanTerms, billed: Period) -> Iterator[tuple[PricedAggregation, Period]]:
-    held: dict[tuple[str, int | None], list[Period]] = {}
-    for priced in _in_order(terms.own):
+    yield from held_windows(_in_order(terms.own), _in_order(terms.inherited), billed)
+
+
+def held_windows(own: Iterable[P], inherited: Iterable[P], billed: Period) -> Iterator[tuple[P, Period]]:
+    """Give when each pricing holds: a plan's own wherever it does, its template's where no own one does."""
+    held: dict[Hashable, list[Period]] = {}
+    for priced in own:
         window = billed.intersect(Period.of(priced.pricing.start_date, priced.pricing.end_date))
         if not window.is_empty:
             held.setdefault(priced.key, []).append(window)
             yield priced, window
-    for priced in _in_order(terms.inherited):
+    for priced in inherited:
         window = billed.intersect(Period.of(priced.pricing.start_date, priced.pricing.end_date))
         for left in outside(window, held.get(priced.key, [])):
             yield priced, left
