@@ -128,6 +128,7 @@ def open_services(platform: Platform, step: Step = lambda _: None) -> Iterator[S
         throttle = Throttle(platform.clock)
         lookups = partial(platform.lookups.of, platform.database)
         derive = Derivation(platform.database, platform.resolution, lookups)
+        files = Folder(platform.home.files)
         yield Services(
             clock=platform.clock,
             database=platform.database,
@@ -137,8 +138,8 @@ def open_services(platform: Platform, step: Step = lambda _: None) -> Iterator[S
             signed_urls=SignedUrls(secret, platform.clock),
             usage=store,
             retention=UsageRetention(platform.database, Upkeep(clickhouse), platform.clock),
-            files=Folder(platform.home.files),
-            lookup_files=LookupFiles(platform.home.files),
+            files=files,
+            lookup_files=LookupFiles(files),
             explorer=Explorer(platform.database, store, platform.clock),
         )
 

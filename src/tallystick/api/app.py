@@ -19,12 +19,13 @@ from tallystick.api.errors import (
     WrongOrganization,
     error_answer,
 )
-from tallystick.api.routes import Call, FileAnswer, Route, Upload, all_routes
+from tallystick.api.routes import Call, FileAnswer, Route, all_routes
 from tallystick.api.services import Services
 from tallystick.organizations.errors import Unauthenticated
 from tallystick.organizations.principal import Principal, PrincipalKind, require
 from tallystick.platform.database import NOBODY
 from tallystick.platform.ids import new_id
+from tallystick.platform.incoming import IncomingFile
 from tallystick.platform.resources.wire import encode, parse, read
 
 WORKER_THREADS = 40
@@ -121,20 +122,20 @@ async def _body(request: AnyRequest, limit: int) -> bytes:
     return b"".join([chunk async for chunk in _chunks(request, limit)])
 
 
-async def _stream(request: AnyRequest, limit: int, upload: Upload, threads: ThreadPoolExecutor) -> bytes:
-    """Hand the body to an upload as it comes, and encode its answer. Raises BodyTooLarge."""
+async def _stream(request: AnyRequest, limit: int, file: IncomingFile, threads: ThreadPoolExecutor) -> bytes:
+    """Hand the body to a file as it comes, and encode its answer. Raises BodyTooLarge."""
     loop = asyncio.get_running_loop()
     waiting = bytearray()
     try:
         async for chunk in _chunks(request, limit):
             waiting += chunk
             if len(waiting) >= STREAM_CHUNK_BYTES:
-                await loop.run_in_executor(threads, upload.write, bytes(waiting))
+                await loop.run_in_executor(threads, file.write, bytes(waiting))
                 waiting.clear()
-        await loop.run_in_executor(threads, upload.write, bytes(waiting))
-        return encode(await loop.run_in_executor(threads, upload.finish))
+        await loop.run_in_executor(threads, file.write, bytes(waiting))
+        return encode(await loop.run_in_executor(threads, file.finish))
     except BaseException:
-        await loop.run_in_executor(threads, upload.abandon)
+        await loop.run_in_executor(threads, file.abandon)
         raise
 
 

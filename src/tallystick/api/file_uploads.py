@@ -13,9 +13,9 @@ from tallystick.api.routes import (
     Permission,
     QueryParameter,
     Route,
-    Upload,
     organization_path,
 )
+from tallystick.platform.incoming import IncomingFile
 from tallystick.platform.resources import Page
 from tallystick.platform.resources.pages import page_request
 from tallystick.usage.file_upload import (
@@ -102,7 +102,7 @@ def generate_link(call: Call) -> UrlUploadResponse:
     return UrlUploadResponse(job.id, url, {"Content-Type": job.content_type})
 
 
-def receive(call: Call) -> Upload:
+def receive(call: Call) -> IncomingFile:
     """Take a file from whoever has a signed link. Raises what `open_upload` does, too."""
     org_id, job_id = _checked(call, TO_UPLOAD)
     length = call.headers.get("content-length")

@@ -10,7 +10,7 @@ from msgspec import Meta
 from tallystick.api.crud import paging
 from tallystick.api.lookup_tables import ADDITIONAL, REVISIONS, forget_files
 from tallystick.api.routes import Call, FileAnswer, Permission, QueryParameter, Route, organization_path
-from tallystick.catalogue.errors import UploadNotAwaited
+from tallystick.catalogue.errors import LookupFileNotFound, UploadNotAwaited
 from tallystick.catalogue.lookup_job import (
     ContentType,
     LookupJobStatus,
@@ -46,7 +46,8 @@ from tallystick.catalogue.lookup_service import (
 from tallystick.catalogue.lookup_table import LookupTableRevision
 from tallystick.catalogue.lookup_worker import write_all
 from tallystick.kernel.problems import Problem
-from tallystick.platform.incoming import IncomingFile
+from tallystick.platform.files import Draft
+from tallystick.platform.incoming import AnnouncedSize, IncomingFile
 from tallystick.platform.resources import Page, resource_of
 from tallystick.platform.resources.pages import page_request
 from tallystick.platform.resources.wire import InvalidBody, parse, read
@@ -307,7 +308,9 @@ def link_archive(call: Call) -> Any:
     with _reading(call) as tx:
         revision = archived(tx, *_ids(call))
         name = archive_file(revision, call.body.content_type)
-        if not files.path(call.org_id, name).is_file():
+        try:
+            files.path(call.org_id, name)
+        except LookupFileNotFound:
             write_all(tx, files, revision, name)
     url = _link(call, DOWNLOAD.format(orgId=call.org_id, file=name), DOWNLOAD_LINK_LIFETIME)
     return LookupTableDataArchivedResponse(url=url, expiry=_expiry(call))
@@ -390,21 +393,22 @@ def receive(call: Call) -> IncomingFile:
     with database.reading(org_id) as tx:
         job = _awaited(tx.get(LookupTableJob, job_id))
 
-    def kept() -> LookupTableDataDownloadJobResponse:
+    def keep(draft: Draft) -> LookupTableDataDownloadJobResponse:
         with database.transaction(org_id, job.created_by or "") as tx:
             current = _awaited(tx.get(LookupTableJob, job_id, lock=True))
+            draft.keep()
             queue(tx, tx.update(current, msgspec.structs.replace(current, received=True)))
         return LookupTableDataDownloadJobResponse(job_id=job_id)
 
-    path = call.services.lookup_files.path(org_id, job_file(job) or "")
-    return IncomingFile(path, job.content_length or 0, kept)
+    into = call.services.lookup_files.draft(org_id, job_file(job) or "")
+    return IncomingFile(AnnouncedSize(job.content_length or 0), into, keep)
 
 
 def download(call: Call) -> FileAnswer:
     """Give a file of rows for a signed link. Raises BadSignature, LinkExpired, LookupFileNotFound."""
     org_id, name = call.path["orgId"], call.path["file"]
     _check_signature(call, DOWNLOAD.format(orgId=org_id, file=name))
-    path = call.services.lookup_files.existing(org_id, name)
+    path = call.services.lookup_files.path(org_id, name)
     return FileAnswer(path, _MEDIA_TYPES[path.suffix[1:]], name)
 
 
@@ -419,9 +423,7 @@ def _check_signature(call: Call, path: str) -> None:
 
 
 def _link(call: Call, path: str, lifetime: timedelta) -> str:
-    scheme = call.headers.get("x-forwarded-proto", "http")
-    host = call.headers.get("host", "localhost")
-    return f"{scheme}://{host}{call.services.signed_urls.sign(path, lifetime)}"
+    return call.link(call.services.signed_urls.sign(path, lifetime))
 
 
 def _expiry(call: Call) -> datetime:

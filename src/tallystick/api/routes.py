@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from tallystick.api.services import Services
 from tallystick.kernel.problems import Problem
@@ -70,22 +70,6 @@ class Call:
         return given == "true"
 
 
-class Upload(Protocol):
-    """A body on its way into a file. Its methods run in threads, one after the other."""
-
-    def write(self, chunk: bytes) -> None:
-        """Take the next part of the body."""
-        ...
-
-    def finish(self) -> Any:
-        """Keep what came, and give the answer."""
-        ...
-
-    def abandon(self) -> None:
-        """Forget what came: the body broke off, or `write` or `finish` failed."""
-        ...
-
-
 @dataclass(frozen=True)
 class FileAnswer:
     """An answer that is a file; it is sent in parts. name: what a browser saves it as."""
@@ -119,7 +103,7 @@ class Route:
     "The handler reads `raw` itself; `request` then only describes the body."
     media_types: Sequence[str] = ("application/json",)
     streams: bool = False
-    "The handler is called before the body is read, and gives the Upload that takes the body as it comes."
+    "The handler is called before the body is read, and gives the IncomingFile that takes it as it comes."
 
 
 def organization_path(path: str) -> str:

@@ -2,10 +2,9 @@
 
 import csv
 import hashlib
-import os
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from tallystick.catalogue.lookup_job import ContentType
 from tallystick.catalogue.lookup_rows import Item, RowSchema, number_text, value_of
 from tallystick.kernel.errors import Invalid
 from tallystick.kernel.problems import Problem
-from tallystick.platform.ids import new_id
+from tallystick.platform.files import Draft, FileNotKept, Files
 from tallystick.platform.resources.wire import MalformedJson, encode, parse, reader
 
 MOST_PROBLEMS = 5
@@ -28,48 +27,57 @@ class LookupFileRefused(Invalid):
     code = "lookup_file_refused"
 
 
+@dataclass(frozen=True)
 class LookupFiles:
-    """The folder of files of rows, by organization. A file appears under its name only when it is whole."""
+    """The files of rows among all files, by organization."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder / "lookuptables"
+    files: Files
 
     def path(self, org_id: str, name: str) -> Path:
-        """Give where a file is, or would be. Raises LookupFileNotFound for what is no name of ours."""
-        if not _NAME.fullmatch(name):
-            raise LookupFileNotFound("There is no such file.")
-        return self._folder / org_id / name
+        """Give where a file can be read. Raises LookupFileNotFound."""
+        try:
+            return self.files.path(_key(org_id, name))
+        except FileNotKept:
+            raise LookupFileNotFound("This file is gone: what it belonged to was deleted.") from None
 
-    def existing(self, org_id: str, name: str) -> Path:
-        """Give where a file is. Raises LookupFileNotFound."""
-        path = self.path(org_id, name)
-        if not path.is_file():
-            raise LookupFileNotFound("This file is gone: what it belonged to was deleted.")
-        return path
+    def draft(self, org_id: str, name: str) -> Draft:
+        """Begin to write a file. Raises LookupFileNotFound for what is no name of ours."""
+        return self.files.draft(_key(org_id, name))
 
     def delete(self, org_id: str, name: str) -> None:
         """Delete a file, if it is there."""
-        with suppress(FileNotFoundError):
-            self.path(org_id, name).unlink()
+        self.files.delete(_key(org_id, name))
 
     def write(self, org_id: str, name: str, schema: RowSchema, rows: Iterable[Item]) -> None:
         """Write rows, in the form that the name's ending says; another file of this name is replaced."""
-        path = self.path(org_id, name)
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        partial = path.with_name(f"{name}.{new_id()}.part")  # several may write the same file at once
+        draft = self.draft(org_id, name)  # several may write the same file at once
         try:
-            with partial.open("w", encoding="utf-8", newline="") as file:
-                if path.suffix == ".csv":
-                    writer = csv.writer(file, lineterminator="\n")
-                    writer.writerow(schema.types)
-                    writer.writerows([_cell(row.get(name)) for name in schema.types] for row in rows)
-                else:
-                    file.writelines(f"{encode(schema.in_order(row)).decode()}\n" for row in rows)
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(path)
+            if name.endswith(".csv"):
+                writer = csv.writer(_Utf8(draft), lineterminator="\n")
+                writer.writerow(schema.types)
+                writer.writerows([_cell(row.get(name)) for name in schema.types] for row in rows)
+            else:
+                for row in rows:
+                    draft.write(encode(schema.in_order(row)) + b"\n")
+            draft.keep()
         finally:
-            partial.unlink(missing_ok=True)
+            draft.drop()
+
+
+class _Utf8:
+    """A draft that takes text."""
+
+    def __init__(self, draft: Draft) -> None:
+        self._draft = draft
+
+    def write(self, text: str) -> None:
+        self._draft.write(text.encode())
+
+
+def _key(org_id: str, name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise LookupFileNotFound("There is no such file.")
+    return f"lookuptables/{org_id}/{name}"
 
 
 def read_rows(path: Path, content_type: ContentType, schema: RowSchema) -> Iterator[tuple[str, Item]]:

@@ -79,7 +79,7 @@ class LookupWorker:
     def _upload(self, tx: Transaction, job: LookupTableJob) -> None:
         revision = tx.get(LookupTableRevision, job.lookup_table_revision_id, lock=True)
         require_draft(revision)
-        path = self.files.existing(tx.org_id, job_file(job) or "")
+        path = self.files.path(tx.org_id, job_file(job) or "")
         rows = read_rows(path, job.content_type or ContentType.JSONL, schema_of(revision))
         while batch := dict(islice(rows, BATCH)):
             upsert_rows(tx, revision.id, batch)

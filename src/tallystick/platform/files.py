@@ -39,7 +39,7 @@ class Draft(Protocol):
 
 
 class Files(Protocol):
-    """Files by key. key: segments of letters, digits, `-` and `_`, joined by `/`."""
+    """Files by key. key: segments of letters, digits, `-`, `_` and `.`, joined by `/`."""
 
     def draft(self, key: str) -> Draft:
         """Begin to write a file."""

@@ -1,12 +1,11 @@
-"""Files on their way in: written as they come, and there under their name only when they are whole."""
+"""Files on their way in: written as they come, and kept only when they are as long as was announced."""
 
-import os
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
-from tallystick.kernel.errors import Invalid
-from tallystick.platform.ids import new_id
+from tallystick.kernel.errors import Invalid, TallystickError
+from tallystick.platform.files import Draft
 
 
 class UploadIncomplete(Invalid):
@@ -15,39 +14,43 @@ class UploadIncomplete(Invalid):
     code = "upload_incomplete"
 
 
+@dataclass(frozen=True)
+class AnnouncedSize:
+    """How long a file was said to be, in bytes, and what refuses one that is not."""
+
+    size_bytes: int
+    too_long: type[TallystickError] = UploadIncomplete
+    too_short: type[TallystickError] = UploadIncomplete
+
+    def check(self, came: int, *, is_whole: bool) -> None:
+        """Compare what came with what was announced. Raises `too_long` or `too_short`."""
+        if came > self.size_bytes:
+            raise self.too_long(f"The file is larger than the {self.size_bytes:,} bytes that were announced.")
+        if is_whole and came < self.size_bytes:
+            raise self.too_short(f"{came:,} bytes came, and {self.size_bytes:,} were announced.")
+
+
 class IncomingFile:
-    """Takes a file of a known size. kept: called when it is there for good; gives the sender's answer."""
+    """Takes the body of a file. keep: called when it is whole, to keep the draft; gives the sender's answer.
 
-    def __init__(self, path: Path, size_bytes: int, kept: Callable[[], Any]) -> None:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._path = path
-        self._partial = path.with_name(f"{path.name}.{new_id()}.part")
-        self._size_bytes = size_bytes
-        self._kept = kept
+    Its methods run in threads, one after the other.
+    """
+
+    def __init__(self, announced: AnnouncedSize, draft: Draft, keep: Callable[[Draft], Any]) -> None:
+        self._announced, self._draft, self._keep = announced, draft, keep
         self._came = 0
-        self._file = self._partial.open("xb")
 
-    def write(self, chunk: bytes) -> None:
-        """Take the next part. Raises UploadIncomplete when more comes than was announced."""
-        self._came += len(chunk)
-        if self._came > self._size_bytes:
-            raise UploadIncomplete(
-                f"The file is larger than the {self._size_bytes:,} bytes that were announced."
-            )
-        self._file.write(chunk)
+    def write(self, piece: bytes) -> None:
+        """Take the next piece. Raises what `AnnouncedSize.check` does."""
+        self._came += len(piece)
+        self._announced.check(self._came, is_whole=False)
+        self._draft.write(piece)
 
     def finish(self) -> Any:
-        """Put the file in its place. Raises UploadIncomplete."""
-        if self._came != self._size_bytes:
-            message = f"{self._came:,} bytes came, and {self._size_bytes:,} were announced."
-            raise UploadIncomplete(message)
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
-        self._partial.replace(self._path)
-        return self._kept()
+        """Keep the file. Raises what `AnnouncedSize.check` and `keep` do."""
+        self._announced.check(self._came, is_whole=True)
+        return self._keep(self._draft)
 
     def abandon(self) -> None:
-        """Forget what came."""
-        self._file.close()
-        self._partial.unlink(missing_ok=True)
+        """Forget what came: the body broke off, or `write` or `finish` failed."""
+        self._draft.drop()

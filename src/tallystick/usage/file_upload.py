@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, or_
 from tallystick.kernel.errors import Conflict, Invalid, TooLarge
 from tallystick.platform.database import Database
 from tallystick.platform.files import Draft, Files
+from tallystick.platform.incoming import AnnouncedSize, IncomingFile
 from tallystick.platform.jobs import defer
 from tallystick.platform.resources import Computed, Entity, Hidden, Transaction, resource, resource_of
 from tallystick.platform.resources.fields import UUID_PATTERN
@@ -106,63 +107,35 @@ def ask_upload(tx: Transaction, wanted: GetUploadUrlRequest) -> FileUploadJob:
     )
 
 
-class Upload:
-    """Takes the body of one announced file, and orders the job that takes it in."""
-
-    def __init__(self, database: Database, files: Files, job: FileUploadJob, org_id: str) -> None:
-        self._database, self._job, self._org_id = database, job, org_id
-        self._draft: Draft = files.draft(job.file_key)
-        self._size = 0
-
-    def write(self, piece: bytes) -> None:
-        """Take the next piece. Raises UploadTooLong."""
-        self._size += len(piece)
-        check_length(self._job, self._size, is_whole=False)
-        self._draft.write(piece)
-
-    def finish(self) -> FileUploadJob:
-        """Keep the file and order its job. Raises UploadTooShort, FileAlreadyUploaded."""
-        check_length(self._job, self._size, is_whole=True)
-        with self._database.transaction(self._org_id, self._job.created_by or "") as tx:
-            job = tx.get(FileUploadJob, self._job.id, lock=True)
-            check_awaited(job)
-            self._draft.keep()
-            now = tx.clock.now()
-            running = msgspec.structs.replace(job, status=UploadStatus.RUNNING, upload_date=now)
-            defer(tx, TASK, {"org_id": tx.org_id, "job_id": job.id})
-            return tx.update(job, running)
-
-    def abandon(self) -> None:
-        """Leave nothing of the body behind."""
-        self._draft.drop()
-
-
-def open_upload(database: Database, files: Files, org_id: str, job_id: str, length: str | None) -> Upload:
-    """Begin to take a file. length: the Content-Length, if the sender tells it.
+def open_upload(
+    database: Database, files: Files, org_id: str, job_id: str, length: str | None
+) -> IncomingFile:
+    """Begin to take a file; when it is whole, a job is ordered. length: the Content-Length, if it is told.
 
     Raises ResourceNotFound, FileAlreadyUploaded, UploadTooLong, UploadTooShort.
     """
     with database.reading(org_id) as tx:
-        job = tx.get(FileUploadJob, job_id)
-    check_awaited(job)
+        job = _awaited(tx.get(FileUploadJob, job_id))
+    announced = AnnouncedSize(job.content_length, UploadTooLong, UploadTooShort)
     if length is not None and length.isdigit():
-        check_length(job, int(length), is_whole=True)
-    return Upload(database, files, job, org_id)
+        announced.check(int(length), is_whole=True)
+
+    def keep(draft: Draft) -> FileUploadJob:
+        with database.transaction(org_id, job.created_by or "") as tx:
+            current = _awaited(tx.get(FileUploadJob, job_id, lock=True))
+            draft.keep()
+            now = tx.clock.now()
+            running = msgspec.structs.replace(current, status=UploadStatus.RUNNING, upload_date=now)
+            defer(tx, TASK, {"org_id": tx.org_id, "job_id": job_id})
+            return tx.update(current, running)
+
+    return IncomingFile(announced, files.draft(job.file_key), keep)
 
 
-def check_awaited(job: FileUploadJob) -> None:
-    """Refuse a second file. Raises FileAlreadyUploaded."""
+def _awaited(job: FileUploadJob) -> FileUploadJob:
     if job.status is not UploadStatus.NOT_UPLOADED:
         raise FileAlreadyUploaded("This link has taken its file already. Ask for another link.")
-
-
-def check_length(job: FileUploadJob, size: int, *, is_whole: bool) -> None:
-    """Compare bytes with what was announced. Raises UploadTooLong, UploadTooShort."""
-    announced = f"{job.content_length:,} bytes were announced"
-    if size > job.content_length:
-        raise UploadTooLong(f"The body is longer than it was said to be: {announced}.")
-    if is_whole and size < job.content_length:
-        raise UploadTooShort(f"The body has {size:,} bytes, but {announced}.")
+    return job
 
 
 def uploaded(tx: Transaction, job_id: str) -> FileUploadJob:

@@ -4,16 +4,22 @@ from pathlib import Path
 
 import pytest
 
-from tallystick.platform.incoming import IncomingFile, UploadIncomplete
+from tallystick.platform.files import Draft, Folder
+from tallystick.platform.incoming import AnnouncedSize, IncomingFile, UploadIncomplete
 
 
-def incoming(folder: Path, size_bytes: int, answers: list[str]) -> IncomingFile:
-    return IncomingFile(folder / "deep" / "rows.csv", size_bytes, lambda: answers.append("kept") or "answer")  # type: ignore[func-returns-value]
+def incoming(files: Folder, size_bytes: int, answers: list[str]) -> IncomingFile:
+    def keep(draft: Draft) -> str:
+        draft.keep()
+        answers.append("kept")
+        return "answer"
+
+    return IncomingFile(AnnouncedSize(size_bytes), files.draft("deep/rows.csv"), keep)
 
 
 def test_a_whole_file_is_kept(tmp_path: Path) -> None:
     answers: list[str] = []
-    file = incoming(tmp_path, 5, answers)
+    file = incoming(Folder(tmp_path), 5, answers)
     file.write(b"abc")
     assert not (tmp_path / "deep" / "rows.csv").exists()
     file.write(b"de")
@@ -26,7 +32,8 @@ def test_a_whole_file_is_kept(tmp_path: Path) -> None:
 
 def test_a_file_of_another_size_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
     answers: list[str] = []
-    short, long = incoming(tmp_path, 5, answers), incoming(tmp_path, 5, answers)
+    files = Folder(tmp_path)
+    short, long = incoming(files, 5, answers), incoming(files, 5, answers)
     short.write(b"abcd")
     with pytest.raises(UploadIncomplete, match="4 bytes came, and 5 were announced"):
         short.finish()
