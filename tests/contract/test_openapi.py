@@ -24,6 +24,7 @@ RESOURCES = [
     "CustomField",
     "DataExplorer",
     "DataExplorerV2",
+    "Events",
     "LookupTable",
     "LookupTableRevision",
     "LookupTableRevisionData",

@@ -35,3 +35,77 @@ def test_lists_of_events_say_what_cannot_be_combined_and_what_is_not_there(world
     assert world.get(f"events/{product}", expect=404)["code"] == "event_not_found"
     assert world.get("events/nonsense", expect=404)["code"] == "event_not_found"
     assert world.get("products", nextToken="nonsense", expect=400)["errors"][0]["field"] == "nextToken"
+
+
+def test_events_are_found_by_the_account_they_are_about(world: World) -> None:
+    plan = world.plan(world.product())["id"]
+    acme, other = world.account("acme")["id"], world.account("other")["id"]
+    attached = world.attach(acme, plan, "2025-01-01")["id"]
+    world.attach(other, plan, "2025-01-01")
+    world.delete(f"accountplans/{attached}")
+
+    found = world.get("events", accountId=acme)["data"]
+    assert [e["eventName"] for e in found] == [
+        "configuration.accountplan.deleted",
+        "configuration.accountplan.created",
+        "configuration.account.created",
+    ]
+    created = world.get("events", accountId=acme, eventType="configuration.account.created")["data"]
+    assert created == found[2:]
+    assert world.get("events", accountId=plan)["data"] == []
+    assert world.get("events", accountId="nonsense", expect=400)["errors"][0]["field"] == "accountId"
+
+
+def test_no_event_is_of_a_notification_that_does_not_exist(world: World) -> None:
+    product = world.product()
+    assert world.get("events", notificationId=product)["data"] == []
+    assert world.get("events", notificationCode="spent")["data"] == []
+    assert world.get("events", notificationId="x", expect=400)["errors"][0]["field"] == "notificationId"
+
+
+def test_types_and_fields_come_from_what_is_declared(world: World) -> None:
+    types = world.get("events/types")["events"]
+    assert types == sorted(set(types))
+    assert {"configuration.product.created", "billing.bill.updated", "ingest.validation.failure"} <= set(
+        types
+    )
+
+    fields = world.get("events/fields")["events"]
+    assert sorted(fields) == types
+    assert fields["configuration.product.created"] == {
+        "new.id": "string",
+        "new.version": "integer",
+        "new.dtCreated": "date-time",
+        "new.dtLastModified": "date-time",
+        "new.createdBy": "string",
+        "new.lastModifiedBy": "string",
+        "new.name": "string",
+        "new.code": "string",
+        "new.customFields": "object",
+    }
+    updated = fields["configuration.plantemplate.updated"]
+    assert updated["old.standingCharge"] == updated["new.standingCharge"] == "number"
+    assert "new.slots" not in fields["configuration.meter.created"]
+    assert "new.id" not in fields["configuration.meter.deleted"]
+
+    only = world.get("events/fields", eventName="ingest.validation.failure")["events"]
+    assert list(only) == ["ingest.validation.failure"]
+    assert only["ingest.validation.failure"]["new.failed"] == "integer"
+    assert world.get("events/fields", eventName="no.such.event")["events"] == {}
+
+
+def test_every_event_that_happened_has_a_listed_type_and_only_listed_fields(world: World) -> None:
+    meter = world.meter(world.product())["id"]
+    world.account("acme")
+    world.aggregation(meter)
+    world.send(world.measure("acme", "2025-05-01T00:00:00Z", meter="unknown"))
+
+    fields = world.get("events/fields")["events"]
+    happened = world.get("events", pageSize=100)["data"]
+    assert "ingest.validation.failure" in {e["eventName"] for e in happened}
+    for event in happened:
+        facts = event["m3terEvent"]["eventData"]
+        states = {"new": facts.get("newDto"), "old": facts.get("oldDto")}
+        told = states if any(states.values()) else {"new": facts}
+        named = {f"{state}.{field}" for state, values in told.items() for field in values or ()}
+        assert named <= set(fields[event["eventName"]]), event

@@ -3,26 +3,35 @@
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 from sqlalchemy import ColumnElement
 
 from tallystick.api.crud import paging
 from tallystick.api.routes import Call, Permission, QueryParameter, Route, organization_path
+from tallystick.events.declared import event_fields, event_names
+from tallystick.events.filters import FILTERS
 from tallystick.events.read import Event, get_event, mark_actioned, page_of_events
 from tallystick.events.record import events
 from tallystick.kernel.problems import Problem
-from tallystick.platform.resources import By, Page
+from tallystick.platform.resources import Page
 from tallystick.platform.resources.pages import page_request
 from tallystick.platform.resources.wire import InvalidBody
 
 LARGEST_PAGE = 100
 READ = Permission("config:retrieve", "config:event")
 UPDATE = Permission("config:update", "config:event")
-FILTERS = (
-    By("ids", "id", many=True),
-    By("eventName", "event_name", item=str),
-    By("eventType", "event_name", item=str),
-    By("resourceId", "entity_id"),
-)
+
+
+class EventTypes(msgspec.Struct):
+    """The names of all events that can happen."""
+
+    events: list[str]
+
+
+class EventFields(msgspec.Struct):
+    """By event, the type of each field that rules about it can name."""
+
+    events: dict[str, dict[str, str]]
 
 
 def event_routes() -> Iterator[Route]:
@@ -35,6 +44,13 @@ def event_routes() -> Iterator[Route]:
     path = organization_path("events")
     yield Route(
         "GET", path, READ, list_events, "listEvents", "Events", "List events", answer=Page[Event], query=query
+    )
+    types, summary = f"{path}/types", "List the names of events"
+    yield Route("GET", types, READ, list_types, "listEventTypes", "Events", summary, answer=EventTypes)
+    fields, summary = f"{path}/fields", "List the fields of events"
+    name = (QueryParameter("eventName"),)
+    yield Route(
+        "GET", fields, READ, list_fields, "listEventFields", "Events", summary, answer=EventFields, query=name
     )
     yield Route("GET", f"{path}/{{id}}", READ, get, "getEvent", "Events", "Get an event", answer=Event)
     actioned, summary = f"{path}/{{id}}/actioned", "Note that an event was dealt with"
@@ -52,6 +68,16 @@ def list_events(call: Call) -> Any:
         clauses.append(events.c.dt_actioned.is_(None))
     with call.services.database.reading(call.org_id) as tx:
         return page_of_events(tx, page, clauses)
+
+
+def list_types(_call: Call) -> EventTypes:
+    """List the names of all events that can happen (semantics §28)."""
+    return EventTypes(event_names())
+
+
+def list_fields(call: Call) -> EventFields:
+    """List the fields of all events, or of the one that is named (semantics §28)."""
+    return EventFields(event_fields(call.one("eventName")))
 
 
 def get(call: Call) -> Any:

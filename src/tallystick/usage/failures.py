@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 from sqlalchemy import BigInteger, Column, DateTime, PrimaryKeyConstraint, Table, Text, delete, insert, select
 
+from tallystick.events.declared import domain_event
 from tallystick.events.record import append_event
 from tallystick.events.retention import KEPT
 from tallystick.platform.ids import new_id
@@ -17,9 +18,21 @@ from tallystick.platform.resources.transaction import ResourceNotFound
 from tallystick.usage.envelope import Measurement, write_measurement
 from tallystick.usage.rules import Broken, FailureType
 
-EVENT = "ingest.validation.failure"
 MOST_MESSAGES = 5
 _ID = re.compile(UUID_PATTERN)
+
+
+class Rejected(msgspec.Struct, rename="camel"):
+    """What the event about rejected measurements tells; `stored` is how many of the request were kept."""
+
+    stored: int
+    failed: int
+    counts_by_type: dict[str, int]
+    messages: list[str]
+    get_download_url: str
+
+
+EVENT = domain_event("ingest.validation.failure", Rejected)
 
 ingest_failures = Table(
     "ingest_failures",
@@ -62,14 +75,14 @@ def record_failures(tx: Transaction, failures: Sequence[Failure], stored: int) -
         "failures": msgspec.json.encode(failures).decode(),
     }
     tx.execute(insert(ingest_failures), values)
-    data = {
-        "stored": stored,
-        "failed": len(failures),
-        "countsByType": Counter(f.type.value for f in failures),
-        "messages": [f"{f.type.value}: {f.message}" for f in failures[:MOST_MESSAGES]],
-        "getDownloadUrl": link_path(tx.org_id, file),
-    }
-    append_event(tx, EVENT, data, file)
+    told = Rejected(
+        stored=stored,
+        failed=len(failures),
+        counts_by_type=Counter(f.type.value for f in failures),
+        messages=[f"{f.type.value}: {f.message}" for f in failures[:MOST_MESSAGES]],
+        get_download_url=link_path(tx.org_id, file),
+    )
+    append_event(tx, EVENT, msgspec.to_builtins(told), file)
     return file
 
 

@@ -184,6 +184,11 @@ def _field_specs(cls: type[Entity]) -> Iterator[FieldSpec]:
         )
 
 
+def bare_type(kind: Any) -> Any:
+    """Give the type under the marks of a field, without None."""
+    return _marks(kind)[1]
+
+
 def _marks(kind: Any) -> tuple[list[Any], Any, bool]:
     """Give the marks of a type, the type under them, and whether it may be None."""
     if get_origin(kind) is Annotated:

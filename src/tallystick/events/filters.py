@@ -1,0 +1,61 @@
+"""What a list of events can be narrowed by."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Table, and_, false, or_
+
+from tallystick.platform.resources import By, Filter, Id
+from tallystick.platform.resources.filters import Values
+
+
+@dataclass(frozen=True)
+class OfAccount:
+    """Keep the events about an account itself, or about a thing that belongs to it, before or after."""
+
+    name: str = "accountId"
+    stem: str = "configuration.account."
+
+    @property
+    def kind(self) -> Any:
+        """The type of the parameter."""
+        return str
+
+    def clauses(self, table: Table, values: Values, now: datetime) -> Iterator[ColumnElement[bool]]:
+        """Compare the states' `accountId` with the value."""
+        for _ in By(self.name, "entity_id").clauses(table, values, now):
+            account = values[self.name][0].lower()
+            states = (table.c.event_data[state]["accountId"].astext for state in ("newDto", "oldDto"))
+            itself = and_(table.c.entity_id == account, table.c.event_name.startswith(self.stem))
+            yield or_(itself, *(state == account for state in states))
+
+
+@dataclass(frozen=True)
+class OfNotification:
+    """Keep the events that a notification told of: none, as long as there are no notifications."""
+
+    name: str
+    item: Any = str
+
+    @property
+    def kind(self) -> Any:
+        """The type of the parameter."""
+        return str
+
+    def clauses(self, table: Table, values: Values, now: datetime) -> Iterator[ColumnElement[bool]]:
+        """Refuse a value that cannot be, and keep nothing for one that can."""
+        for _ in By(self.name, "event_name", item=self.item).clauses(table, values, now):
+            yield false()
+
+
+FILTERS: Final[tuple[Filter, ...]] = (
+    By("ids", "id", many=True),
+    By("eventName", "event_name", item=str),
+    By("eventType", "event_name", item=str),
+    By("resourceId", "entity_id"),
+    OfAccount(),
+    OfNotification("notificationId", Id),
+    OfNotification("notificationCode"),
+)
