@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from tallystick.accounts.account_plan import ChildBillingMode
 from tallystick.billing.calculate import BillInputs, calculate_bill
 from tallystick.billing.calculate.inputs import CurrencyRule
 from tallystick.billing.explain import explain
@@ -24,6 +25,7 @@ from tests.unit.billing.drafts import (
     bill_inputs,
     compound,
     counter,
+    family,
     priced,
     utc,
 )
@@ -98,6 +100,12 @@ def seats_in_advance() -> BillInputs:
     return bill_inputs([terms], {}, counters={("account", "seats"): held})
 
 
+def family_broken_down() -> BillInputs:
+    """A parent and two children, one block of 1,000 GB in two tiers; each sees its own part."""
+    used = {"account": "333.3", "east": "600", "west": "66.7"}
+    return family(OnPlan(standing="10", prices=[priced()]), used, ChildBillingMode.PARENT_BREAKDOWN)
+
+
 CASES = (
     tiered_with_standing_charge,
     first_bill_before_the_epoch,
@@ -106,6 +114,7 @@ CASES = (
     credits_never_below_zero,
     free_allowance_by_calculation,
     seats_in_advance,
+    family_broken_down,
 )
 
 

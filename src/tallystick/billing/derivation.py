@@ -115,6 +115,19 @@ class CreditFrom(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     limit: Decimal
 
 
+class ShareFrom(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """One account's part of a pooled charge, by quantity, in billing currency (semantics §17).
+
+    account_code: the child's; left out where it is the parent's own part.
+    """
+
+    account_code: str | None = None
+    quantity: Decimal
+    of: Decimal
+    pooled: Decimal
+    amount: Decimal
+
+
 class ConversionFrom(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """The exact amount, the rate into the billing currency, and the rounding there (semantics §25)."""
 
@@ -145,6 +158,7 @@ class Derivation(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
     minimum: MinimumFrom | None = None
     credit: CreditFrom | None = None
     conversion: ConversionFrom | None = None
+    share: ShareFrom | None = None
 
     @property
     def is_of_usage(self) -> bool:

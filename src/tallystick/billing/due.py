@@ -83,16 +83,20 @@ def epochs_of(
 
 
 def due_bills(
-    selection: Selection, account: Account, plans: Iterable[tuple[AccountPlan, PlanTemplate]]
+    selection: Selection,
+    account: Account,
+    plans: Iterable[tuple[AccountPlan, PlanTemplate]],
+    lent: Iterable[DuePlan] = (),
 ) -> list[DueBill]:
     """Give the bills of one account: one for each frequency, interval and end of period.
 
     An account plan is on the bill if it is active in the period, if only for a part of it. Plans that
-    end their period on the same day share a bill, wherever they started.
+    end their period on the same day share a bill, wherever they started. lent: a parent's plans that are
+    due, and bill this account its usage (semantics §17).
     """
     groups: dict[tuple[BillingFrequency, int, date], list[DuePlan]] = {}
-    for account_plan, template in plans:
-        due = due_plan(selection, account, account_plan, template)
+    own = (due_plan(selection, account, account_plan, template) for account_plan, template in plans)
+    for due in (*own, *lent):
         if due is not None:
             key = (due.cycle.frequency, due.cycle.interval, due.period.dates.end)
             groups.setdefault(key, []).append(due)

@@ -64,12 +64,6 @@ class UnknownCurrency(Invalid):
         super().__init__(f"{currency} is not a currency of this organization.", currency=currency)
 
 
-class ChildBillingNotAvailable(Invalid):
-    """A parent's plan bills its children by themselves, which this version cannot do."""
-
-    code = "child_billing_not_available"
-
-
 class AmountTooLarge(Invalid):
     """A quantity, a price or an amount has more digits than can be calculated with."""
 

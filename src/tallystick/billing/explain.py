@@ -12,6 +12,7 @@ from tallystick.billing.derivation import (
     CounterFrom,
     Derivation,
     Proration,
+    ShareFrom,
     UnitsFrom,
     UsageSource,
 )
@@ -58,6 +59,7 @@ def explain(line: LineItem) -> list[str]:
         *_minimum(why, line),
         *_credit(why),
         *(_conversion(why.conversion) if why.conversion else ()),
+        *(_share(why.share) if why.share else ()),
     ]
 
 
@@ -148,6 +150,11 @@ def _conversion(part: ConversionFrom) -> Iterator[str]:
             f" = {product} {part.to_currency}"
         )
     yield f"billed: {part.converted:f} {part.to_currency}, rounded {part.mode.value} to {part.places} places"
+
+
+def _share(part: ShareFrom) -> Iterator[str]:
+    whose = "the account's own" if part.account_code is None else part.account_code
+    yield f"share of {whose}: {_n(part.quantity)} of {_n(part.of)} used, of {part.pooled:f} = {part.amount:f}"
 
 
 def _n(value: Decimal) -> str:

@@ -10,15 +10,16 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 import msgspec
-from sqlalchemy import func, select, text, update
+from sqlalchemy import CompoundSelect, exists, func, select, text, union, update
 
-from tallystick.accounts.account_plan import AccountPlan
+from tallystick.accounts.account import Account
+from tallystick.accounts.account_plan import AccountPlan, ChildBillingMode
 from tallystick.billing.bill import Bill
 from tallystick.billing.bill_job import ACTIVE, BillJob, BillJobStatus, BillJobType
-from tallystick.billing.calculate import Draft, calculate_bill
+from tallystick.billing.calculate import BillInputs, Draft, calculate_bill
 from tallystick.billing.diff import Stamp
 from tallystick.billing.errors import MAX_RUNNING_JOBS, BillJobEnded, TooManyBillJobs
-from tallystick.billing.load import Loaded, load_anew, load_bills
+from tallystick.billing.load import load_anew, load_bills
 from tallystick.billing.save import Failure, save_bills
 from tallystick.billing.selection import selection_of, zone_of
 from tallystick.billing.usage import UsageQueries
@@ -163,11 +164,11 @@ def cancel_job(tx: Transaction, job_id: str) -> BillJob:
     return tx.update(job, msgspec.structs.replace(job, status=BillJobStatus.CANCELLED))
 
 
-def calculate_all(loaded: Loaded) -> tuple[list[Draft], list[Failure]]:
+def calculate_all(loaded: Sequence[BillInputs]) -> tuple[list[Draft], list[Failure]]:
     """Calculate a chunk; a refusal fails the account's bill, and no other."""
     drafts: list[Draft] = []
-    failures = [Failure(account, error) for account, error in loaded.refused]
-    for inputs in loaded.bills:
+    failures: list[Failure] = []
+    for inputs in loaded:
         try:
             drafts.append(calculate_bill(inputs))
         except Invalid as error:
@@ -178,9 +179,27 @@ def calculate_all(loaded: Loaded) -> tuple[list[Draft], list[Failure]]:
 def _count(tx: Transaction, job: BillJob) -> int:
     if job.account_ids is not None:
         return len(job.account_ids)
-    table = resource_of(AccountPlan).table
-    counted = select(func.count(func.distinct(table.c.account_id))).where(table.c.org_id == tx.org_id)
+    counted = select(func.count()).select_from(_billed_accounts(tx, NEVER, None).subquery())
     return int(tx.execute(counted).scalar_one())
+
+
+def _billed_accounts(tx: Transaction, after: str, most: int | None) -> CompoundSelect[tuple[str]]:
+    """Select the accounts that have plans, and children whom a parent's plan bills by themselves.
+
+    most: of either kind, the first so many after the cursor; so a chunk does not sort all accounts.
+    """
+    plans, accounts = resource_of(AccountPlan).table, resource_of(Account).table
+    of_own = (plans.c.org_id == tx.org_id, plans.c.account_id > after)
+    own = select(plans.c.account_id).distinct().where(*of_own).order_by(plans.c.account_id).limit(most)
+    lends = exists().where(
+        plans.c.org_id == tx.org_id,
+        plans.c.account_id == accounts.c.parent_account_id,
+        plans.c.child_billing_mode == ChildBillingMode.CHILD.value,
+    )
+    mine = (accounts.c.org_id == tx.org_id, accounts.c.parent_account_id.is_not(None), accounts.c.id > after)
+    lent = select(accounts.c.id.label("account_id")).where(*mine, lends)
+    lent = lent.order_by(accounts.c.id).limit(most)
+    return union(select(own.subquery()), select(lent.subquery()))
 
 
 def _next(tx: Transaction, job: BillJob, after: str | None, chunk: int) -> list[str]:
@@ -190,15 +209,13 @@ def _next(tx: Transaction, job: BillJob, after: str | None, chunk: int) -> list[
         return [b for b in sorted(job.bill_ids or []) if b > cursor][:chunk]
     if job.account_ids is not None:
         return [a for a in sorted(i.lower() for i in job.account_ids) if a > cursor][:chunk]
-    table = resource_of(AccountPlan).table
-    own = (table.c.org_id == tx.org_id, table.c.account_id > cursor)
-    column = table.c.account_id
-    return [row[0] for row in tx.execute(select(column).distinct().where(*own).order_by(column).limit(chunk))]
+    accounts = _billed_accounts(tx, cursor, chunk).order_by("account_id").limit(chunk)
+    return [row[0] for row in tx.execute(accounts)]
 
 
-def _load(tx: Transaction, usage: UsageQueries, job: BillJob, work: Sequence[str]) -> Loaded:
+def _load(tx: Transaction, usage: UsageQueries, job: BillJob, work: Sequence[str]) -> list[BillInputs]:
     if not work:
-        return Loaded([], [])
+        return []
     config = tx.find(OrganizationConfig)[0]
     if job.type is BillJobType.RECALCULATE:
         return load_anew(tx, usage, [b for b in tx.find(Bill, id=list(work)) if not b.locked], config)

@@ -103,6 +103,8 @@ def _line(line: DraftLine, bill_id: str, number: int, products: Mapping[str, Pro
         contract_id=account_plan.contract_id,
         average_unit_price=_shown(average_unit_price(line.subtotal, line.units)),
         sequence_number=number,
+        child_account_id=line.child_account_id,
+        child_account_code=line.child_account_code,
         account_plan_id=account_plan.id,
         derivation=line.derivation,
     )

@@ -9,7 +9,7 @@ from typing import TypeVar
 import msgspec
 
 from tallystick.accounts.account import Account
-from tallystick.accounts.account_plan import AccountPlan, ChildBillingMode
+from tallystick.accounts.account_plan import AccountPlan
 from tallystick.billing.bill import Bill
 from tallystick.billing.bill_job import BillJob
 from tallystick.billing.calculate.inputs import (
@@ -32,15 +32,14 @@ from tallystick.billing.due import (
     due_date_of,
     external_invoice_date_of,
 )
-from tallystick.billing.errors import ChildBillingNotAvailable
+from tallystick.billing.family import Families, load_families
 from tallystick.billing.priced import custom_fields_of, load_priced_things
 from tallystick.billing.selection import selection_of_bill
 from tallystick.billing.usage import UsageQueries, load_quantities
 from tallystick.calc.values import Lookups, NoLookups
 from tallystick.catalogue.counter import Counter
 from tallystick.catalogue.product import Product
-from tallystick.kernel.errors import Invalid
-from tallystick.kernel.periods import DateSpan, Period, billing_period
+from tallystick.kernel.periods import DateSpan, billing_period
 from tallystick.organizations.currency import Currency
 from tallystick.organizations.custom_field import CustomField
 from tallystick.organizations.organization_config import OrganizationConfig
@@ -70,49 +69,33 @@ class Prices(msgspec.Struct, frozen=True, kw_only=True):
     lookups: Lookups
 
 
-class Loaded(msgspec.Struct, frozen=True):
-    """The inputs of a chunk, and why some accounts' bills cannot be made."""
-
-    bills: list[BillInputs]
-    refused: list[tuple[Account, Invalid]]
-
-
 def load_bills(
     tx: Transaction, queries: UsageQueries, selection: Selection, account_ids: Sequence[str]
-) -> Loaded:
+) -> list[BillInputs]:
     """Load the inputs of all bills that are due for these accounts.
 
     A handful of statements, and one usage query per aggregation and kind of window, however many
     accounts. tx: a snapshot. Raises Unavailable when the usage store cannot answer.
     """
     accounts = {a.id: a for a in tx.find(Account, id=list(account_ids))}
-    children = _children(tx, accounts)
-    everyone = [*accounts, *(child for family in children.values() for child in family)]
-    attached = _by_account(tx.find(AccountPlan, account_id=everyone)) if everyone else {}
-    prices = load_prices(tx, [p for account_id in accounts for p in attached.get(account_id, [])])
-    due = [
-        bill
-        for account_id in sorted(accounts)
-        for bill in due_bills(selection, accounts[account_id], _with_templates(attached, account_id, prices))
-    ]
+    families = load_families(tx, accounts)
+    own = {a: families.attached.get(a, []) for a in accounts}
+    lent = {a: families.lent_to(account) for a, account in accounts.items()}
+    prices = load_prices(tx, [plan for a in accounts for plan in (*own[a], *lent[a])])
+    templates = {p.id: prices.templates[p.plan_template_id] for p in prices.plans.values()}
     config = tx.find(OrganizationConfig)[0]
     currencies = _currencies(tx)
     bills: list[BillInputs] = []
-    refused: list[tuple[Account, Invalid]] = []
-    for each in due:
-        family = children.get(each.account.id, [])
-        pools = _pools(each, family, attached, selection) if family else {}
-        try:
-            plans = tuple(terms(p, each.account, prices, selection, config, pools) for p in each.plans)
-        except Invalid as error:
-            refused.append((each.account, error))
-            continue
-        bills.append(_inputs(each, plans, selection, config, currencies, prices))
+    for account_id, account in sorted(accounts.items()):
+        # Plan groups have no template, and come later.
+        plans = [(p, templates[p.plan_id]) for p in own[account_id] if p.plan_id]
+        borrowed = families.lent_plans(selection, account, templates)
+        for each in due_bills(selection, account, plans, borrowed):
+            on_bill = tuple(terms(p, account, families, prices, selection, config) for p in each.plans)
+            bills.append(_inputs(each, on_bill, selection, config, currencies, prices))
     quantities = load_quantities(queries, tx.org_id, _wanted(bills))
     counters = _counter_values(tx, bills)
-    return Loaded(
-        [msgspec.structs.replace(b, quantities=quantities, counters=counters) for b in bills], refused
-    )
+    return [msgspec.structs.replace(b, quantities=quantities, counters=counters) for b in bills]
 
 
 def load_prices(tx: Transaction, attached: Iterable[AccountPlan]) -> Prices:
@@ -177,20 +160,16 @@ def _counter_values(tx: Transaction, bills: Sequence[BillInputs]) -> CounterValu
 def terms(
     due: DuePlan,
     account: Account,
+    families: Families,
     prices: Prices,
     selection: Selection,
     config: OrganizationConfig,
-    pools: Mapping[str, tuple[str, ...]],
 ) -> PlanTerms:
-    """Put together an account plan's terms. Raises ChildBillingNotAvailable.
-
-    pools: account plan id → children whose usage it prices too.
-    """
+    """Put together an account plan's terms. account: whose bill it is, the plan's own or a child."""
     attached = due.account_plan
-    pooled = pools.get(attached.id, ())
-    if pooled and attached.child_billing_mode is ChildBillingMode.CHILD:
-        message = "childBillingMode CHILD: give each child a plan of its own; this one cannot bill them."
-        raise ChildBillingNotAvailable(message, account_plan_id=attached.id)
+    pooled = families.pooled(due, selection)
+    is_lent = attached.account_id != account.id
+    holder = families.lenders[attached.account_id] if is_lent else account
     plan = prices.plans[attached.plan_id or ""]
     plan_product = due.template.product_id or ""
     starting = due.active.local_dates(selection.zone).start
@@ -206,11 +185,13 @@ def terms(
         active=due.active,
         zone=selection.zone,
         defaults=InAdvance(config.standing_charge_bill_in_advance, config.minimum_spend_bill_in_advance),
-        account_ids=(attached.account_id, *pooled),
+        account_ids=(attached.account_id, *(child.id for child in pooled)),
+        child_codes={child.id: child.code for child in pooled},
+        billed_child=account.id if is_lent else None,
         own_counters=prices.counters.get(attached.plan_id or "", ()),
         inherited_counters=prices.counters.get(due.template.id, ()),
         custom_fields=custom_fields_of(
-            prices.custom_fields, account, attached, plan, due.template, prices.products.get(plan_product)
+            prices.custom_fields, holder, attached, plan, due.template, prices.products.get(plan_product)
         ),
     )
 
@@ -245,13 +226,14 @@ def _inputs(
         currency=selection.currency or due.account.currency or config.currency,
         currencies=currencies,
         rates={**own, **selection.rates},
-        suppress_empty=config.suppressed_empty_bills,
+        # What a parent's plan bills a child may be nothing: then there is no bill to make.
+        suppress_empty=config.suppressed_empty_bills or all(p.billed_child is not None for p in plans),
     )
 
 
 def load_anew(
     tx: Transaction, queries: UsageQueries, bills: Iterable[Bill], config: OrganizationConfig
-) -> Loaded:
+) -> list[BillInputs]:
     """Load the inputs of stored bills; one that no plan falls on any more has no lines.
 
     What the job that made a bill said otherwise than the organization (zone, currency, rates, epochs)
@@ -259,14 +241,13 @@ def load_anew(
     """
     bills = list(bills)
     jobs = _by_id(tx, BillJob, {bill.bill_job_id for bill in bills})
-    loaded = Loaded([], [])
+    loaded: list[BillInputs] = []
     for same in _by_period(bills):
         selection = selection_of_bill(same[0], config, jobs.get(same[0].bill_job_id or ""))
         found = load_bills(tx, queries, selection, [bill.account_id for bill in same])
-        made = {bill.account.id for bill in found.bills} | {account.id for account, _ in found.refused}
+        made = {bill.account.id for bill in found}
         gone = [_empty(tx, bill, selection, config) for bill in same if bill.account_id not in made]
-        loaded.bills.extend([*found.bills, *gone])
-        loaded.refused.extend(found.refused)
+        loaded.extend([*found, *gone])
     return loaded
 
 
@@ -293,62 +274,14 @@ def _currencies(tx: Transaction) -> dict[str, CurrencyRule]:
     return {c.code or c.name: CurrencyRule(c.max_decimal_places, c.rounding_mode) for c in tx.find(Currency)}
 
 
-def _children(tx: Transaction, accounts: Mapping[str, Account]) -> dict[str, list[str]]:
-    """Give the children of each account; only accounts without a parent can have any."""
-    parents = [a.id for a in accounts.values() if a.parent_account_id is None]
-    children: dict[str, list[str]] = defaultdict(list)
-    for child in tx.find(Account, parent_account_id=parents) if parents else []:
-        children[child.parent_account_id or ""].append(child.id)
-    return children
-
-
-def _pools(
-    due: DueBill,
-    children: Sequence[str],
-    attached: Mapping[str, Sequence[AccountPlan]],
-    selection: Selection,
-) -> dict[str, tuple[str, ...]]:
-    """Give, for each account plan, the children whose usage pools with the parent's.
-
-    A child pools where it has no account plan of its own for the product in the period (semantics §17).
-    """
-    pools: dict[str, tuple[str, ...]] = {}
-    for plan in due.plans:
-        span = plan.active.intersect(plan.period.dates.instants(selection.zone))
-        product_id = plan.account_plan.product_id
-        pools[plan.account_plan.id] = tuple(
-            sorted(c for c in children if not _is_on(attached.get(c, ()), product_id, span))
-        )
-    return pools
-
-
-def _is_on(plans: Iterable[AccountPlan], product_id: str | None, span: Period) -> bool:
-    of_product = (p for p in plans if p.product_id == product_id)
-    return any(not Period.of(p.start_date, p.end_date).intersect(span).is_empty for p in of_product)
-
-
 def _wanted(bills: Iterable[BillInputs]) -> Iterator[tuple[Part, UsageKey]]:
     for bill in bills:
         for each in bill.plans:
             for piece in usage_slices(each, each.period):
                 yield from piece.keys(each.account_ids)
-
-
-def _by_account(plans: Iterable[AccountPlan]) -> dict[str, list[AccountPlan]]:
-    by_account: dict[str, list[AccountPlan]] = defaultdict(list)
-    for plan in plans:
-        by_account[plan.account_id].append(plan)
-    return by_account
-
-
-def _with_templates(
-    attached: Mapping[str, Sequence[AccountPlan]], account_id: str, prices: Prices
-) -> Iterator[tuple[AccountPlan, PlanTemplate]]:
-    """Give an account's plans with their templates; plan groups have none, and come later."""
-    for account_plan in attached.get(account_id, ()):
-        if account_plan.plan_id:
-            plan = prices.plans[account_plan.plan_id]
-            yield account_plan, prices.templates[plan.plan_template_id]
+                if each.is_pooled:
+                    for account_id in each.account_ids:
+                        yield from piece.own_keys((account_id,))
 
 
 def _by_id(tx: Transaction, cls: type[E], ids: Iterable[str | None]) -> dict[str, E]:

@@ -8,12 +8,12 @@ from sqlalchemy import ColumnElement
 
 from tallystick.billing.bill import Bill, BillAnswer, BillStatus
 from tallystick.billing.bill_job import BillJob
-from tallystick.billing.calculate import Draft, calculate_bill
+from tallystick.billing.calculate import BillInputs, Draft, calculate_bill
 from tallystick.billing.diff import BillChange, Outcome, Stamp, create_bill
 from tallystick.billing.errors import BillNotFound, LineItemNotFound, NothingToBill
 from tallystick.billing.explain import LineExplanation, explanation
 from tallystick.billing.line_item import LineItem, embedded
-from tallystick.billing.load import Loaded, load_anew, load_bills
+from tallystick.billing.load import load_anew, load_bills
 from tallystick.billing.save import write_changes
 from tallystick.billing.selection import selection_of, zone_of
 from tallystick.billing.store import delete_lines_of, lines_by_bill
@@ -196,12 +196,10 @@ def verify_bill(tx: Transaction, usage: UsageQueries, bill_id: str) -> Verificat
     return compare(bill, lines_by_bill(tx, [bill_id])[bill_id], draft)
 
 
-def _only_draft(loaded: Loaded) -> Draft:
-    for _, error in loaded.refused:
-        raise error
-    if not loaded.bills:
+def _only_draft(loaded: Sequence[BillInputs]) -> Draft:
+    if not loaded:
         raise NothingToBill("No plan of this account has a billing period that fits.")
-    return calculate_bill(loaded.bills[0])
+    return calculate_bill(loaded[0])
 
 
 def _exactly_one_bill(job: BillJob) -> Iterable[Problem]:

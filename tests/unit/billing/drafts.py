@@ -7,8 +7,10 @@ from decimal import Decimal
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
+import msgspec
+
 from tallystick.accounts.account import Account
-from tallystick.accounts.account_plan import AccountPlan
+from tallystick.accounts.account_plan import AccountPlan, ChildBillingMode
 from tallystick.billing.calculate import BillInputs, Draft
 from tallystick.billing.calculate.inputs import (
     BillHead,
@@ -138,7 +140,7 @@ def counter(
 
 def own_keys(piece: UsageSlice) -> list[UsageKey]:
     """Name the usage of a slice itself, without its history."""
-    return [key for _, key in piece.keys(("account",)) if key.window == piece.window]
+    return [key for _, key in piece.own_keys(("account",))]
 
 
 START = utc(2024, 1, 1)
@@ -249,6 +251,30 @@ def bill_inputs(
         "rates": {},
     }
     return BillInputs(**declared | values)
+
+
+def family(on: OnPlan, used: dict[str, str], mode: ChildBillingMode, billed: str | None = None) -> BillInputs:
+    """Give a bill of a parent, `account`, and children. used: by account; together, their sum.
+
+    billed: the child whose own bill it is.
+    """
+    terms = on.terms()
+    attached = msgspec.structs.replace(terms.account_plan, child_billing_mode=mode)
+    children = tuple(name for name in used if name != "account")
+    terms = msgspec.structs.replace(
+        terms,
+        account_plan=attached,
+        account_ids=("account", *children),
+        child_codes={name: f"{name}-code" for name in children},
+        billed_child=billed,
+    )
+    quantities = {}
+    month = terms.period.dates.instants(terms.zone)
+    for price in on.prices:
+        (part,) = price.parts
+        quantities[part.key(terms.account_ids, month)] = sum(map(D, used.values()), D(0))
+        quantities |= {part.key((name,), month): D(value) for name, value in used.items()}
+    return bill_inputs([terms], quantities)
 
 
 def amounts(draft: Draft) -> list[tuple[str, str]]:

@@ -9,13 +9,12 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from tallystick.accounts.account_plan import AccountPlan, ChildBillingMode
+from tallystick.accounts.account_plan import AccountPlan
 from tallystick.billing import service
 from tallystick.billing.bill import BillStatus
 from tallystick.billing.bill_job import BillJob, BillJobStatus
 from tallystick.billing.failure import bill_failures
 from tallystick.billing.jobs import TASK, BillRunner, cancel_job, create_job, recalculate_job
-from tallystick.catalogue.aggregation import Method
 from tallystick.kernel.errors import Unavailable
 from tallystick.kernel.periods import BillingFrequency
 from tallystick.organizations.currency import Currency
@@ -383,39 +382,6 @@ def test_a_jobs_rates_and_currency_hold_for_its_bills_also_when_recalculated(
     books.usage.add(acme.id, JAN_5, "100")
     recalculate(books, bill.id)
     assert (books.bill(acme).currency, books.bill(acme).bill_total) == ("EUR", D("22.50"))
-
-
-# --- hierarchy ----------------------------------------------------------------------------------
-
-
-def test_usage_of_a_child_without_a_plan_pools_with_its_parents(books: Books) -> None:
-    plan = books.plan()
-    most = books.aggregate(name="Most at once", aggregation=Method.MAX)
-    books.price(plan, ("0", "0", "0.15"), ("500", "0", "0.10"))
-    books.price(plan, ("0", "0", "1"), aggregation_id=most.id)
-    parent = books.account("parent", plan)
-    child = books.account("child", parent_account_id=parent.id)
-    own = books.account("own", plan, parent_account_id=parent.id)
-    books.usage.add(parent.id, JAN_5, "400")
-    books.usage.add(child.id, JAN_5, "600")
-    books.usage.add(own.id, JAN_5, "20")
-    books.run()
-    # together they reach the cheaper tier: 500 x 0.15 + 500 x 0.10; the most is the child's
-    assert lines(books.bill(parent)) == [("USAGE", "125.00"), ("USAGE", "600.00")]
-    assert lines(books.bill(own)) == [("USAGE", "3.00"), ("USAGE", "20.00")]
-    assert books.bills(child) == []
-
-
-def test_billing_children_by_themselves_is_refused_loudly(books: Books, plan: Plan) -> None:
-    parent = books.account("parent", plan)
-    books.account("child", parent_account_id=parent.id)
-    with books.database.reading(books.org_id) as tx:
-        (attached,) = tx.find(AccountPlan, account_id=parent.id)
-    books.change(AccountPlan, attached.id, child_billing_mode=ChildBillingMode.CHILD)
-    books.run()
-    assert books.bills(parent) == []
-    (told,) = books.told("billing.bill.failed")
-    assert told["newDto"]["code"] == "child_billing_not_available"
 
 
 @pytest.mark.parametrize(

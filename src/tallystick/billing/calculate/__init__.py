@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from decimal import InvalidOperation
 
+from tallystick.billing.calculate.break_down import break_down
 from tallystick.billing.calculate.convert import convert_lines
 from tallystick.billing.calculate.counters import charge_counters
 from tallystick.billing.calculate.draft import Draft, DraftLine
@@ -28,6 +29,7 @@ STEPS: tuple[Step, ...] = (
     add_plan_minimums,
     add_standing_charges,  # after minimums, toward which they do not count
     convert_lines,  # once, when all that is priced stands: each line is rounded for itself
+    break_down,  # of rounded lines, so that their parts sum to them
     cap_to_total,  # after rounding, so that a credit can be compared with the bill to the cent
 )
 "The order of semantics §33."

@@ -22,7 +22,7 @@ def charge_counters(draft: Draft) -> Draft:
     changes, always on the bill of its period. Rule: semantics §16.
     """
     lines: list[DraftLine] = []
-    for terms in draft.inputs.plans:
+    for terms in draft.inputs.own_plans:
         if terms.own_counters or terms.inherited_counters:
             lines.extend(_lines(draft.inputs, terms))
     return draft.add(lines)

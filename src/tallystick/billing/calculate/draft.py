@@ -18,6 +18,14 @@ UNITY = "1"
 "The unit of a line that counts nothing: UCUM's dimensionless one."
 
 
+class Share(msgspec.Struct, frozen=True):
+    """What one account used of a pooled quantity. code: the child's; None is the parent itself."""
+
+    account_id: str
+    code: str | None
+    quantity: Decimal
+
+
 class DraftLine(msgspec.Struct, frozen=True, kw_only=True):
     """One line. subtotal: exact, pricing currency, signed as it is owed.
 
@@ -43,6 +51,9 @@ class DraftLine(msgspec.Struct, frozen=True, kw_only=True):
     meter_id: str | None = None
     segment: Mapping[str, str] | None = None
     charges: tuple[BandCharge, ...] = ()
+    shares: tuple[Share, ...] = ()
+    child_account_id: str | None = None
+    child_account_code: str | None = None
     quantity_per_unit: Decimal = ONE
     is_global_credit: bool = False
     conversion_rate: Decimal = ONE

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from tallystick.accounts.account import Account
-from tallystick.accounts.account_plan import AccountPlan
+from tallystick.accounts.account_plan import AccountPlan, ChildBillingMode
 from tallystick.billing.errors import NoConversionRate, UnknownCurrency
 from tallystick.calc.values import Lookups, NoLookups, Value
 from tallystick.catalogue.aggregation import Aggregation
@@ -118,6 +118,8 @@ class PlanTerms(msgspec.Struct, frozen=True, kw_only=True):
     start. upcoming: the one after it, which the bill opens. own, inherited: pricings of the plan and of
     its template. account_ids: whose usage it prices — the account's, and pooled children's.
     own_counters, inherited_counters: the same of counters' pricings.
+    child_codes: codes of the pooled children. billed_child: whose bill this is, where a parent's plan bills
+    a child by itself; then only the child's share of usage is on it (semantics §17).
     custom_fields: by the names that compound aggregations read them by; empty where there are none.
     """
 
@@ -136,6 +138,14 @@ class PlanTerms(msgspec.Struct, frozen=True, kw_only=True):
     own_counters: tuple[PricedCounter, ...] = ()
     inherited_counters: tuple[PricedCounter, ...] = ()
     custom_fields: Mapping[str, Value] = {}
+    child_codes: Mapping[str, str] = {}
+    billed_child: str | None = None
+
+    @property
+    def is_pooled(self) -> bool:
+        """Tell whether what it prices is told apart by account."""
+        summed = self.account_plan.child_billing_mode is ChildBillingMode.PARENT_SUMMARY
+        return len(self.account_ids) > 1 and not summed
 
     @property
     def standing_charge_in_advance(self) -> bool:
@@ -207,6 +217,11 @@ class BillInputs(msgspec.Struct, frozen=True, kw_only=True):
     suppress_empty: bool = False
     lookups: Lookups = NoLookups()
     counters: Mapping[tuple[str, str], tuple[tuple[date, Decimal], ...]] = {}
+
+    @property
+    def own_plans(self) -> tuple[PlanTerms, ...]:
+        """The account's own plans, without those of its parent that only bill it its usage."""
+        return tuple(terms for terms in self.plans if terms.billed_child is None)
 
     @property
     def rounding(self) -> CurrencyRule:

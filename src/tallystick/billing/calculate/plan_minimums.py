@@ -14,7 +14,7 @@ from tallystick.rating.minimum import minimum_top_up
 
 def add_plan_minimums(draft: Draft) -> Draft:
     """Top up, or bill in advance and refund, each plan's minimum (semantics §15)."""
-    return draft.add(line for terms in draft.inputs.plans for line in _lines(draft, terms))
+    return draft.add(line for terms in draft.inputs.own_plans for line in _lines(draft, terms))
 
 
 def _lines(draft: Draft, terms: PlanTerms) -> Iterator[DraftLine]:

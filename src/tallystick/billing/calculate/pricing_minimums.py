@@ -16,7 +16,7 @@ from tallystick.pricing.pricing import Pricing, PricingType
 
 def add_pricing_minimums(draft: Draft) -> Draft:
     """Top up, or bill in advance and refund, each pricing's own minimum (semantics §14, §15)."""
-    return draft.add(line for terms in draft.inputs.plans for line in _lines(draft, terms))
+    return draft.add(line for terms in draft.inputs.own_plans for line in _lines(draft, terms))
 
 
 def _lines(draft: Draft, terms: PlanTerms) -> Iterator[DraftLine]:

@@ -28,9 +28,15 @@ class UsageSlice(msgspec.Struct, frozen=True):
 
     def keys(self, account_ids: tuple[str, ...]) -> Iterator[tuple[Part, UsageKey]]:
         """Name the usage that falls into it, and into the earlier stretches."""
-        for window in (self.window, *self.history):
+        yield from self.own_keys(account_ids)
+        for window in self.history:
             for part in self.priced.parts:
                 yield part, part.key(account_ids, window)
+
+    def own_keys(self, account_ids: tuple[str, ...]) -> Iterator[tuple[Part, UsageKey]]:
+        """Name the usage that falls into it."""
+        for part in self.priced.parts:
+            yield part, part.key(account_ids, self.window)
 
 
 def usage_slices(terms: PlanTerms, period: BillingPeriod) -> list[UsageSlice]:

@@ -18,7 +18,7 @@ def add_standing_charges(draft: Draft) -> Draft:
 
     Prorated by active local days; on every so many bills (semantics §15).
     """
-    return draft.add(line for terms in draft.inputs.plans for line in _lines(terms))
+    return draft.add(line for terms in draft.inputs.own_plans for line in _lines(terms))
 
 
 def _lines(terms: PlanTerms) -> Iterator[DraftLine]:

@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
-from tallystick.billing.calculate.draft import Draft, DraftLine, band_shares, bands_of, line_key
+from tallystick.billing.calculate.break_down import shares_of
+from tallystick.billing.calculate.draft import Draft, DraftLine, Share, band_shares, bands_of, line_key
 from tallystick.billing.calculate.inputs import BillInputs, PlanTerms, PricedAggregation
 from tallystick.billing.calculate.quantities import quantity_of
 from tallystick.billing.calculate.slices import UsageSlice, usage_slices
 from tallystick.billing.derivation import Derivation, UnitsFrom
 from tallystick.billing.line_item import LineItemType
+from tallystick.calc.errors import CalculationError
 from tallystick.kernel.decimals import ZERO
 from tallystick.pricing.pricing import PricingType
 from tallystick.rating.bands import BandCharge, amount_of
@@ -58,6 +60,7 @@ def _line(inputs: BillInputs, terms: PlanTerms, piece: UsageSlice) -> Iterator[D
         segment=pricing.segment,
         charges=tuple(charges),
         quantity_per_unit=aggregation.quantity_per_unit,
+        shares=_shares(inputs, terms, piece),
         is_global_credit=pricing.type is PricingType.GLOBAL_CREDIT,
         derivation=Derivation(
             usage=found.usage,
@@ -75,6 +78,27 @@ def _line(inputs: BillInputs, terms: PlanTerms, piece: UsageSlice) -> Iterator[D
             bands=band_shares(charges),
         ),
     )
+
+
+def _shares(inputs: BillInputs, terms: PlanTerms, piece: UsageSlice) -> tuple[Share, ...]:
+    """Find what each of the pooled accounts used, where their lines are to be told apart."""
+    if not terms.is_pooled or piece.priced.pricing.type is PricingType.GLOBAL_CREDIT:
+        return ()
+    return shares_of(
+        [
+            Share(account_id, terms.child_codes.get(account_id), _used(inputs, terms, piece, account_id))
+            for account_id in terms.account_ids
+        ]
+    )
+
+
+def _used(inputs: BillInputs, terms: PlanTerms, piece: UsageSlice, account_id: str) -> Decimal:
+    """Give one account's quantity; zero where there is none, or none can be calculated of it alone."""
+    try:
+        found = quantity_of(inputs, terms, piece.priced, piece.window, (account_id,))
+    except CalculationError:
+        return ZERO
+    return ZERO if found is None or found.is_default else found.amount
 
 
 def describe(piece: UsageSlice) -> str:

@@ -1,0 +1,195 @@
+"""Parents and children on bills (semantics §17): rated as one block, told apart by what each used."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tallystick.accounts.account_plan import AccountPlan, ChildBillingMode
+from tallystick.billing import service
+from tallystick.billing.bill import BillAnswer
+from tallystick.billing.calculate import BillInputs, calculate_bill
+from tallystick.billing.explain import explain
+from tallystick.billing.lines import lines_of
+from tallystick.catalogue.aggregation import Method
+from tallystick.pricing.pricing import PricingType
+from tests.unit.billing.conftest import Books, lines
+from tests.unit.billing.drafts import BILL_ID, TIERED, OnPlan, aggregation, family, priced
+
+D = Decimal
+JAN_5 = datetime(2024, 1, 5, tzinfo=UTC)
+MODES = ChildBillingMode
+Line = tuple[str, str | None, str]
+
+
+def billed(inputs: BillInputs) -> list[Line]:
+    found = calculate_bill(inputs).lines
+    return [(x.line_item_type.value, x.child_account_code, f"{x.converted:f}") for x in found]
+
+
+USED = {"account": "400", "east": "500", "west": "100"}  # 500 x 0.15 + 500 x 0.10 = 125
+
+
+def test_a_summary_is_one_line() -> None:
+    assert billed(family(OnPlan(prices=[priced()]), USED, MODES.PARENT_SUMMARY)) == [
+        ("USAGE", None, "125.00")
+    ]
+
+
+def test_a_breakdown_is_a_line_for_each_account_by_what_it_used() -> None:
+    assert billed(family(OnPlan(prices=[priced()]), USED, MODES.PARENT_BREAKDOWN)) == [
+        ("USAGE", None, "50.00"),  # 125 x 400/1000
+        ("USAGE", "east-code", "62.50"),
+        ("USAGE", "west-code", "12.50"),
+    ]
+
+
+def test_a_breakdown_sums_to_the_cent() -> None:
+    used = {"account": "1", "east": "1", "west": "1"}
+    on = OnPlan(prices=[priced([("0", "0.01", "0.03")])])
+    assert billed(family(on, used, MODES.PARENT_BREAKDOWN)) == [
+        ("USAGE", None, "0.04"),  # 0.10 in thirds
+        ("USAGE", "east-code", "0.03"),
+        ("USAGE", "west-code", "0.03"),
+    ]
+
+
+def test_who_used_nothing_has_no_line() -> None:
+    on, used = OnPlan(prices=[priced()]), {"account": "0", "east": "100", "west": "0"}
+    assert billed(family(on, used, MODES.PARENT_BREAKDOWN)) == [("USAGE", "east-code", "15.00")]
+
+
+def test_what_nobody_used_stays_with_the_parent() -> None:
+    on = OnPlan(prices=[priced([("0", "5", "1")])])
+    used = {"account": "0", "east": "0"}
+    assert billed(family(on, used, MODES.PARENT_BREAKDOWN)) == [("USAGE", None, "5.00")]
+    assert billed(family(on, used, MODES.CHILD)) == [("USAGE", None, "5.00")]
+    assert billed(family(on, used, MODES.CHILD, "east")) == []
+
+
+def test_child_bills_each_its_own_part_and_the_parent_the_charges() -> None:
+    on = OnPlan(standing="10", minimum="200", prices=[priced()])
+    assert billed(family(on, USED, MODES.CHILD)) == [
+        ("USAGE", None, "50.00"),
+        ("MINIMUM_SPEND", None, "75.00"),  # 200 less the family's 125
+        ("STANDING_CHARGE", None, "10.00"),
+    ]
+    assert billed(family(on, USED, MODES.CHILD, "east")) == [("USAGE", "east-code", "62.50")]
+
+
+def test_credits_are_told_apart_too_but_global_ones_are_not() -> None:
+    free = aggregation("Free")
+    for kind, expected in (
+        (
+            PricingType.PRODUCT_CREDIT,
+            [("USAGE_CREDIT", None, "-2.00"), ("USAGE_CREDIT", "east-code", "-3.00")],
+        ),
+        (PricingType.GLOBAL_CREDIT, [("USAGE_CREDIT", None, "-5.00")]),
+    ):
+        on = OnPlan(prices=[priced(), priced([("0", "5", "0")], free, "free", type=kind)])
+        found = billed(family(on, {"account": "400", "east": "600"}, MODES.PARENT_BREAKDOWN))
+        assert found == [("USAGE", None, "50.00"), ("USAGE", "east-code", "75.00"), *expected]
+
+
+def test_the_explanation_names_the_share() -> None:
+    draft = calculate_bill(family(OnPlan(prices=[priced()]), USED, MODES.PARENT_BREAKDOWN))
+    line = lines_of(draft, BILL_ID)[1]
+    assert (line.child_account_id, line.quantity, line.units) == ("east", 500, 500)
+    assert explain(line)[-1] == "share of east-code: 500 of 1000 used, of 125.00 = 62.50"
+
+
+used_by_three = st.lists(st.decimals(0, 10**6, places=3).map(str), min_size=3, max_size=3)
+
+
+@given(used_by_three, st.booleans())
+def test_however_a_family_is_billed_it_pays_the_same(used: list[str], is_tiered: bool) -> None:  # noqa: FBT001 - drawn
+    on = OnPlan(prices=[priced(TIERED, cumulative=is_tiered)])
+    by_name = dict(zip(("account", "east", "west"), used, strict=True))
+    summary = calculate_bill(family(on, by_name, MODES.PARENT_SUMMARY))
+    breakdown = calculate_bill(family(on, by_name, MODES.PARENT_BREAKDOWN))
+    apart = [calculate_bill(family(on, by_name, MODES.CHILD, child)) for child in (None, "east", "west")]
+    assert breakdown.total == summary.total == sum(draft.total for draft in apart)
+    assert sum(x.units for x in breakdown.lines) == sum(x.units for x in summary.lines)
+    ids = [line.id for line in lines_of(breakdown, BILL_ID)]
+    assert len(set(ids)) == len(ids)
+
+
+# --- stored bills -------------------------------------------------------------------------------
+
+
+def with_children(bill: BillAnswer) -> list[Line]:
+    return [
+        (x.line_item_type.value, x.child_account_code, f"{x.converted_subtotal:f}")
+        for x in bill.line_items or []
+    ]
+
+
+@pytest.fixture
+def parent_id(books: Books) -> str:
+    """Give a parent with 400 GB, a child with 600, and one with 100 on a plan of its own."""
+    plan = books.plan(standing="10")
+    books.price(plan, ("0", "0", "0.15"), ("500", "0", "0.10"))
+    most = books.aggregate(name="Most", aggregation=Method.MAX)
+    books.price(plan, ("0", "0", "1"), aggregation_id=most.id)
+    parent = books.account("parent", plan)
+    child = books.account("child", parent_account_id=parent.id)
+    own = books.account("own", plan, parent_account_id=parent.id)
+    for account, used in ((parent, "400"), (child, "600"), (own, "100")):
+        books.usage.add(account.id, JAN_5, used)
+    return parent.id
+
+
+def set_mode(books: Books, parent_id: str, mode: MODES) -> None:
+    with books.database.reading(books.org_id) as tx:
+        (attached,) = tx.find(AccountPlan, account_id=parent_id)
+    books.change(AccountPlan, attached.id, child_billing_mode=mode)
+
+
+def bills_by_code(books: Books) -> dict[str, BillAnswer]:
+    return {bill.account_code: bill for bill in books.bills()}
+
+
+@pytest.mark.usefixtures("parent_id")
+def test_a_child_without_a_plan_pools_with_its_parent(books: Books) -> None:
+    books.run()
+    bills = bills_by_code(books)
+    assert bills.keys() == {"parent", "own"}  # the child has no bill: it has no plan
+    assert with_children(bills["parent"]) == [
+        ("USAGE", None, "50.00"),  # (500 x 0.15 + 500 x 0.10) x 400/1000
+        ("USAGE", "child", "75.00"),
+        ("USAGE", None, "240.00"),  # the most was 600, of which 400/1000
+        ("USAGE", "child", "360.00"),
+        ("STANDING_CHARGE", None, "10.00"),
+    ]
+    assert lines(bills["own"])[0] == ("USAGE", "15.00")  # rated apart: 100 x 0.15
+
+
+def test_a_summary_has_one_line_for_all(books: Books, parent_id: str) -> None:
+    set_mode(books, parent_id, MODES.PARENT_SUMMARY)
+    books.run()
+    found = with_children(bills_by_code(books)["parent"])
+    assert found == [("USAGE", None, "125.00"), ("USAGE", None, "600.00"), ("STANDING_CHARGE", None, "10.00")]
+
+
+def test_a_child_is_billed_by_itself(books: Books, parent_id: str) -> None:
+    set_mode(books, parent_id, MODES.CHILD)
+    job = books.run()
+    bills = bills_by_code(books)
+    assert job.total == 3
+    parents = [("USAGE", None, "50.00"), ("USAGE", None, "240.00"), ("STANDING_CHARGE", None, "10.00")]
+    assert with_children(bills["parent"]) == parents
+    assert with_children(bills["child"]) == [("USAGE", "child", "75.00"), ("USAGE", "child", "360.00")]
+    books.run()  # nothing changes
+    assert bills_by_code(books) == bills
+    for bill in bills.values():
+        with books.database.snapshot(books.org_id) as tx:
+            assert service.verify_bill(tx, books.usage, bill.id).matches
+
+
+def test_a_child_that_used_nothing_has_no_bill_of_its_own(books: Books, parent_id: str) -> None:
+    set_mode(books, parent_id, MODES.CHILD)
+    books.account("idle", parent_account_id=parent_id)
+    books.run()
+    assert bills_by_code(books).keys() == {"parent", "child", "own"}
