@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs
@@ -19,6 +20,7 @@ from tallystick.api.errors import (
     WrongOrganization,
     error_answer,
 )
+from tallystick.api.idempotency import HEADER, REPLAYED, Replayed, answer_once
 from tallystick.api.routes import Call, FileAnswer, Route, all_routes
 from tallystick.api.services import Services
 from tallystick.organizations.errors import Unauthenticated
@@ -67,7 +69,7 @@ def _route_handler(route: Route, services: Services, threads: ThreadPoolExecutor
             return _response(*error_answer(error, request_id), request_id)
         if isinstance(content, FileAnswer):
             return File(content.path, media_type=content.media_type, filename=content.name)
-        return _response(HTTPStatus.OK, content, {}, request_id)
+        return _response(HTTPStatus.OK, content, REPLAYED if type(content) is Replayed else {}, request_id)
 
     path = route.path.replace("}", ":str}")
     make = HTTPRouteHandler(
@@ -102,6 +104,14 @@ def _answer(route: Route, services: Services, request: AnyRequest, raw: bytes) -
         address=request.client.host if request.client else "",
         headers=request.headers,
     )
+    if route.takes_keys and HEADER in request.headers:
+        where = (request.scope["path"].encode(), query, raw)
+        return answer_once(route, call, *where, carry_out=partial(_carry_out, route))
+    return _carry_out(route, call)
+
+
+def _carry_out(route: Route, call: Call) -> Any:
+    """Run the verb, and encode its answer if it is not sent as it is."""
     result = route.handler(call)
     return result if route.streams or isinstance(result, bytes | FileAnswer) else encode(result)
 

@@ -163,13 +163,14 @@ def _changing() -> Iterator[Route]:
     yield _do("POST", "bills/approve", UPDATE, approve_bills, "approveBills", **asked, **approved)
     path = "bills/billingperiod/{lastDateInBillingPeriod}/{billingFrequency}/approve"
     yield _do("POST", path, UPDATE, approve_period, "approvePeriodBills", **approved)
-    yield _do("POST", "bills/{id}/verify", READ, verify_bill, "verifyBill", answer=Verification)
+    reads: Any = {"repeatable": True}
+    yield _do("POST", "bills/{id}/verify", READ, verify_bill, "verifyBill", answer=Verification, **reads)
 
 
 def _jobs() -> Iterator[Route]:
     body, anew = resource_of(BillJob).request_type, BillJobRecalculateRequest
-    debug = (QueryParameter("debug", bool),)
-    yield _do("POST", "bills/preview", CREATE_JOB, preview_bill, "previewBill", request=body, query=debug)
+    reads: Any = {"query": (QueryParameter("debug", bool),), "repeatable": True}
+    yield _do("POST", "bills/preview", CREATE_JOB, preview_bill, "previewBill", request=body, **reads)
     made: Any = {"answer": BillJob}
     yield _do("POST", "billjobs", CREATE_JOB, create_job, "createBillJob", request=body, **made)
     path = "billjobs/recalculate"

@@ -25,6 +25,7 @@ def explorer_routes() -> Iterator[Route]:
         "Query usage",
         request=UsageQueryRequest,
         answer=UsageQueryResponse,
+        repeatable=True,
     )
     yield Route(
         "POST",
@@ -36,6 +37,7 @@ def explorer_routes() -> Iterator[Route]:
         "Query bill lines",
         request=QueryBillDataRequest,
         answer=BillDataResponse,
+        repeatable=True,
     )
 
 

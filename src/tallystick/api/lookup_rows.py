@@ -166,6 +166,7 @@ def _job_routes() -> Iterator[Route]:
         "getArchivedLookupTableRevisionData",
         request=LookupTableDataFileRequest,
         answer=LookupTableDataArchivedResponse,
+        repeatable=True,
     )
     yield _route(
         "POST",

@@ -57,6 +57,7 @@ def measurement_routes() -> Iterator[Route]:
         "Submit measurements",
         request=SubmitMeasurementsRequest,
         answer=SubmitMeasurementsResponse,
+        repeatable=True,
         body_limit=LARGEST_BATCH_BYTES,
         reads_raw=True,
     )
@@ -70,6 +71,7 @@ def measurement_routes() -> Iterator[Route]:
         "Submit a CSV of one meter's measurements, all or none",
         request=str,
         answer=SubmitMeasurementsResponse,
+        repeatable=True,
         reads_raw=True,
         media_types=("text/csv",),
     )
@@ -83,6 +85,7 @@ def measurement_routes() -> Iterator[Route]:
         "Submit CloudEvents: one, structured or binary, or a batch",
         request=CloudEvent | list[CloudEvent],
         answer=SubmitMeasurementsResponse,
+        repeatable=True,
         body_limit=LARGEST_BATCH_BYTES,
         reads_raw=True,
         media_types=(STRUCTURED, BATCH, "application/json"),

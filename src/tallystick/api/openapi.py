@@ -12,6 +12,7 @@ import msgspec
 from tallystick import __version__
 from tallystick.api.errors import ErrorAnswer
 from tallystick.api.routes import Route, all_routes
+from tallystick.platform.idempotency import LONGEST_KEY
 from tallystick.platform.resources.declaration import Entity, VersionedRequest
 from tallystick.platform.resources.fields import DescribedAsText
 
@@ -118,7 +119,7 @@ def _operation(route: Route, schemas: dict[Any, Any]) -> dict[str, Any]:
         "operationId": route.operation_id,
         "tags": [route.tag],
         "summary": route.summary,
-        "parameters": [*_path_parameters(route), *_query_parameters(route, schemas)],
+        "parameters": [*_path_parameters(route), *_query_parameters(route, schemas), *_key_parameter(route)],
         "responses": {
             "200": _content("The answer.", schemas[route.answer])
             if route.answer is not None
@@ -141,6 +142,12 @@ def _content(description: str, schema: dict[str, Any]) -> dict[str, Any]:
 def _path_parameters(route: Route) -> list[dict[str, Any]]:
     names = re.findall(r"\{(\w+)\}", route.path)
     return [{"name": n, "in": "path", "required": True, "schema": {"type": "string"}} for n in names]
+
+
+def _key_parameter(route: Route) -> list[dict[str, Any]]:
+    schema = {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY}
+    named = {"name": "Idempotency-Key", "in": "header", "required": False, "schema": schema}
+    return [named] if route.takes_keys else []
 
 
 def _query_parameters(route: Route, schemas: dict[Any, Any]) -> list[dict[str, Any]]:

@@ -102,8 +102,15 @@ class Route:
     reads_raw: bool = False
     "The handler reads `raw` itself; `request` then only describes the body."
     media_types: Sequence[str] = ("application/json",)
+    repeatable: bool = False
+    "Sending it again does no harm, or is known by other means: idempotency keys are not looked at."
     streams: bool = False
     "The handler is called before the body is read, and gives the IncomingFile that takes it as it comes."
+
+    @property
+    def takes_keys(self) -> bool:
+        """Tell whether an `Idempotency-Key` keeps it from being carried out twice."""
+        return self.method == "POST" and self.permission is not None and not self.repeatable
 
 
 def organization_path(path: str) -> str:

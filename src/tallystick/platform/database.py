@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -16,7 +17,7 @@ from tallystick.platform.resources.tables import metadata
 from tallystick.platform.resources.transaction import Change, Recorder, Transaction
 from tallystick.platform.resources.wire import encode_whole, parse
 
-__all__ = ["EVERY_ORGANIZATION", "NOBODY", "Database", "metadata", "secure_tables"]
+__all__ = ["EVERY_ORGANIZATION", "NOBODY", "Database", "OneTransaction", "metadata", "secure_tables"]
 
 APP_ROLE = "tallystick_app"
 EVERY_ORGANIZATION = "*"
@@ -113,6 +114,40 @@ class Database:
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
+
+
+class OneTransaction(Database):
+    """The database as seen from inside an open transaction: all work on its organization belongs to it.
+
+    Snapshots, and work on other organizations, go by themselves. For one thread, as the transaction is.
+    """
+
+    def __init__(self, outer: Database, tx: Transaction) -> None:
+        self.clock = outer.clock
+        self.record = outer.record
+        self.engine = outer.engine
+        self._autocommit = outer._autocommit  # noqa: SLF001 - of the same class
+        self._outer = outer
+        self._tx = tx
+
+    @contextmanager
+    def transaction(self, org_id: str, actor: str = NOBODY) -> Iterator[Transaction]:
+        """Open a part of the transaction that is undone alone when it fails."""
+        if org_id != self._tx.org_id:
+            with self._outer.transaction(org_id, actor) as other:
+                yield other
+            return
+        with self._tx.connection.begin_nested():
+            yield replace(self._tx, actor=actor)
+
+    @contextmanager
+    def reading(self, org_id: str, actor: str = NOBODY) -> Iterator[Transaction]:
+        """Read what the transaction sees, its own changes too."""
+        if org_id != self._tx.org_id:
+            with self._outer.reading(org_id, actor) as other:
+                yield other
+            return
+        yield replace(self._tx, actor=actor)
 
 
 def ignore_change(tx: Transaction, /, *changes: Change) -> None:

@@ -6,6 +6,7 @@ import structlog
 
 from tallystick.events.retention import forget_events
 from tallystick.platform.database import EVERY_ORGANIZATION, Database
+from tallystick.platform.idempotency import forget_answers
 from tallystick.platform.jobs import Jobs
 from tallystick.usage.failures import forget_failures
 
@@ -21,8 +22,8 @@ def register_forgetting(jobs: Jobs, database: Database) -> None:
 
 
 def forget_old(database: Database) -> None:
-    """Delete events and rejected measurements of all organizations that are older than 28 days."""
+    """Delete, for all organizations, old events, rejected measurements, and answers kept under keys."""
     with database.transaction(EVERY_ORGANIZATION) as tx:
-        gone = {"events": forget_events(tx), "rejected": forget_failures(tx)}
+        gone = {"events": forget_events(tx), "rejected": forget_failures(tx), "answers": forget_answers(tx)}
     if any(gone.values()):
         _log.info("forgotten", **gone)
