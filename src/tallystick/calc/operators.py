@@ -3,12 +3,15 @@
 import operator
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 
 from tallystick.calc.errors import Fault
 from tallystick.calc.values import LONGEST_TEXT, Lookups, Run, Value, Variables, kind_of, same, text_of
 from tallystick.kernel.decimals import divide, power, remainder
 
 Binary = Callable[[Run, Run, int], Run]
+Compute = Callable[[Decimal, Decimal, int], Decimal]
+Others = Callable[[Value, Value, int], Value]
 
 
 def variable(name: str, at: int) -> Run:
@@ -28,76 +31,20 @@ def constant(value: Value) -> Run:
     return lambda _variables, _lookups: value
 
 
-def add(left: Run, right: Run, at: int) -> Run:
-    """Add numbers; join texts when one side is a text."""
+def arithmetic(symbol: str, compute: Compute, others: Others | None = None) -> Binary:
+    """Make an operator on two numbers. others: what it makes of the rest; nulls give null if not told."""
+    of_others = others or partial(_not_numbers, symbol)
 
-    def run(variables: Variables, lookups: Lookups) -> Value:
-        a, b = left(variables, lookups), right(variables, lookups)
-        if type(a) is Decimal and type(b) is Decimal:
-            return a + b
-        return _join(a, b, at)
+    def combine(left: Run, right: Run, at: int) -> Run:
+        def run(variables: Variables, lookups: Lookups) -> Value:
+            a, b = left(variables, lookups), right(variables, lookups)
+            if type(a) is Decimal and type(b) is Decimal:
+                return compute(a, b, at)
+            return of_others(a, b, at)
 
-    return run
+        return run
 
-
-def subtract(left: Run, right: Run, at: int) -> Run:
-    """Subtract numbers."""
-
-    def run(variables: Variables, lookups: Lookups) -> Value:
-        a, b = left(variables, lookups), right(variables, lookups)
-        if type(a) is Decimal and type(b) is Decimal:
-            return a - b
-        return _not_numbers("-", a, b, at)
-
-    return run
-
-
-def multiply(left: Run, right: Run, at: int) -> Run:
-    """Multiply numbers."""
-
-    def run(variables: Variables, lookups: Lookups) -> Value:
-        a, b = left(variables, lookups), right(variables, lookups)
-        if type(a) is Decimal and type(b) is Decimal:
-            return a * b
-        return _not_numbers("*", a, b, at)
-
-    return run
-
-
-def divide_by(left: Run, right: Run, at: int) -> Run:
-    """Divide numbers to 50 digits."""
-
-    def run(variables: Variables, lookups: Lookups) -> Value:
-        a, b = left(variables, lookups), right(variables, lookups)
-        if type(a) is Decimal and type(b) is Decimal:
-            return divide(a, _not_zero(b, at))
-        return _not_numbers("/", a, b, at)
-
-    return run
-
-
-def modulo(left: Run, right: Run, at: int) -> Run:
-    """Give the remainder of a division; it has the sign of the left side."""
-
-    def run(variables: Variables, lookups: Lookups) -> Value:
-        a, b = left(variables, lookups), right(variables, lookups)
-        if type(a) is Decimal and type(b) is Decimal:
-            return remainder(a, _not_zero(b, at))
-        return _not_numbers("%", a, b, at)
-
-    return run
-
-
-def raise_to(left: Run, right: Run, at: int) -> Run:
-    """Raise a number to a power."""
-
-    def run(variables: Variables, lookups: Lookups) -> Value:
-        a, b = left(variables, lookups), right(variables, lookups)
-        if type(a) is Decimal and type(b) is Decimal:
-            return power_of(a, b, at)
-        return _not_numbers("^", a, b, at)
-
-    return run
+    return combine
 
 
 def power_of(base: Decimal, exponent: Decimal, at: int = 0) -> Decimal:
@@ -220,12 +167,12 @@ def _not_zero(divisor: Decimal, at: int) -> Decimal:
 
 
 BINARY: dict[str, Binary] = {
-    "+": add,
-    "-": subtract,
-    "*": multiply,
-    "/": divide_by,
-    "%": modulo,
-    "^": raise_to,
+    "+": arithmetic("+", lambda a, b, _: a + b, _join),
+    "-": arithmetic("-", lambda a, b, _: a - b),
+    "*": arithmetic("*", lambda a, b, _: a * b),
+    "/": arithmetic("/", lambda a, b, at: divide(a, _not_zero(b, at))),
+    "%": arithmetic("%", lambda a, b, at: remainder(a, _not_zero(b, at))),
+    "^": arithmetic("^", power_of),
     "==": equal,
     "!=": unequal,
     **{symbol: ordering(symbol) for symbol in ("<", "<=", ">", ">=")},
