@@ -134,10 +134,7 @@ class Resolution:
 
 def account_ids(tx: Transaction, codes: Collection[str]) -> dict[str, str]:
     """Look up account ids by code."""
-    table = resource_of(Account).table
-    statement = select(table.c.code, table.c.id).where(table.c.org_id == tx.org_id)
-    rows = tx.execute(statement.where(table.c.code.in_(list(codes)))).all()
-    return {row.code: row.id for row in rows}
+    return _of_accounts(tx, codes, "id")
 
 
 def meter_readers(tx: Transaction, codes: Collection[str]) -> dict[str, MeterReader]:
@@ -147,10 +144,14 @@ def meter_readers(tx: Transaction, codes: Collection[str]) -> dict[str, MeterRea
 
 def account_fields(tx: Transaction, codes: Collection[str]) -> dict[str, CustomFields]:
     """Look up the custom fields of accounts by code."""
+    return _of_accounts(tx, codes, "custom_fields")
+
+
+def _of_accounts(tx: Transaction, codes: Collection[str], column: str) -> dict[str, Any]:
     table = resource_of(Account).table
-    statement = select(table.c.code, table.c.custom_fields).where(table.c.org_id == tx.org_id)
+    statement = select(table.c.code, table.c[column].label("value")).where(table.c.org_id == tx.org_id)
     rows = tx.execute(statement.where(table.c.code.in_(list(codes)))).all()
-    return {row.code: row.custom_fields for row in rows}
+    return {row.code: row.value for row in rows}
 
 
 def product_fields(tx: Transaction, ids: Collection[str]) -> dict[str, CustomFields]:
