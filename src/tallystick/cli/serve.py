@@ -1,12 +1,13 @@
 """`tallystick serve`: the whole server in one process."""
 
 import os
+from functools import partial
 from pathlib import Path
 
 from rich.text import Text
 
 from tallystick.cli.output import print_json
-from tallystick.cli.server import Signals, Steps, finish_undisturbed, settings_with
+from tallystick.cli.server import Steps, settings_with
 
 
 def serve(
@@ -32,18 +33,10 @@ def serve(
     json
         Print one JSON document, `{"url", "home", "pid"}`, when it is ready.
     """
-    from tallystick.platform.log import configure_logging  # noqa: PLC0415 - slow to import, and a help page is quick
-    from tallystick.wiring import (  # noqa: PLC0415 - the same
-        free_port,
-        open_platform,
-        open_services,
-        run_server,
-        run_until_done,
-        stop_on_signals,
-    )
+    from tallystick.cli.running import run_parts  # noqa: PLC0415 - slow to import, and a help page is quick
+    from tallystick.wiring import free_port, run_server  # noqa: PLC0415 - the same
 
     settings = settings_with(home, host, port)
-    configure_logging(settings.log_level, settings.log_format)
     if settings.port:
         free_port(settings.host, settings.port)  # a taken port is told before anything is started
     steps = Steps()
@@ -53,29 +46,7 @@ def serve(
             print_json({"url": url, "home": str(settings.home), "pid": os.getpid()})
         tell_ready(steps, url, settings.home)
 
-    async def run() -> None:
-        stop = stop_on_signals()
-        if signals.arrived:
-            stop.set()
-        await run_server(platform, services, ready=ready, stop=stop)
-        steps("Answering what was under way")
-
-    try:
-        with (
-            Signals(steps) as signals,
-            open_platform(settings, step=signals.step) as platform,
-            open_services(platform, step=signals.step) as services,
-        ):
-            signals.step("Starting to listen")
-            run_until_done(run())
-            finish_undisturbed()
-            steps("Stopping the usage store and the database")
-    except KeyboardInterrupt:  # before it was ready
-        steps.console.print("Stopped before it was ready.")
-        return 0
-    steps.end()
-    steps.console.print("Stopped.")
-    return 0
+    return run_parts(settings, steps, partial(run_server, ready=ready), starting="Starting to listen")
 
 
 def tell_ready(steps: Steps, url: str, home: Path) -> None:

@@ -1,9 +1,10 @@
 """`tallystick worker`: jobs only, beside servers on the same external engines."""
 
+from functools import partial
 from pathlib import Path
 
 from tallystick.cli.errors import CommandError
-from tallystick.cli.server import Signals, Steps, finish_undisturbed, settings_with
+from tallystick.cli.server import Steps, settings_with
 from tallystick.platform.settings import Settings
 
 
@@ -20,33 +21,16 @@ def worker(*, home: Path | None = None) -> int:
     """
     settings = settings_with(home)
     refuse_embedded(settings)
-    from tallystick.platform.log import configure_logging  # noqa: PLC0415 - a refusal and a help page are quick
-    from tallystick.wiring import open_platform, open_services, run_until_done, run_worker, stop_on_signals  # noqa: PLC0415 - the same
+    from tallystick.cli.running import run_parts  # noqa: PLC0415 - a refusal and a help page are quick
+    from tallystick.wiring import run_worker  # noqa: PLC0415 - the same
 
-    configure_logging(settings.log_level, settings.log_format)
     steps = Steps()
 
     def ready() -> None:
         steps.end()
         steps.console.print(f"Waiting for jobs. Home {settings.home}. Ctrl-C stops after the jobs under way.")
 
-    async def run() -> None:
-        stop = stop_on_signals()
-        if signals.arrived:
-            stop.set()
-        await run_worker(platform, services, ready=ready, stop=stop)
-
-    with (
-        Signals(steps) as signals,
-        open_platform(settings, step=signals.step) as platform,
-        open_services(platform, step=signals.step) as services,
-    ):
-        signals.step("Starting to take jobs")
-        run_until_done(run())
-        finish_undisturbed()
-    steps.end()
-    steps.console.print("Stopped.")
-    return 0
+    return run_parts(settings, steps, partial(run_worker, ready=ready), starting="Starting to take jobs")
 
 
 def refuse_embedded(settings: Settings) -> None:
