@@ -97,24 +97,24 @@ def account_routes() -> Iterator[Route]:
 def search_accounts(call: Call) -> Any:
     """Find accounts by the search grammar."""
     wanted = read_search(call.query)
-    with call.services.database.reading(call.org_id) as tx:
+    with call.reading() as tx:
         return search(tx, Account, SEARCH_KEYS, wanted)
 
 
 def list_children(call: Call) -> Any:
     """List an account's children, newest first."""
     page = page_request(call.one("pageSize"), call.one("nextToken"), MOST_CHILDREN_A_PAGE)
-    with call.services.database.reading(call.org_id) as tx:
+    with call.reading() as tx:
         return children(tx, call.path["id"], page)
 
 
 def end_date(call: Call) -> Any:
     """End plans and pricings of an account at a date."""
-    with call.services.database.transaction(call.org_id, call.principal.id) as tx:
+    with call.writing() as tx:
         return end_date_entities(tx, call.path["id"], call.body)
 
 
 def replace(call: Call) -> Any:
     """End one account plan where the next one starts."""
-    with call.services.database.transaction(call.org_id, call.principal.id) as tx:
+    with call.writing() as tx:
         return replace_plan(tx, call.path["id"], call.body)

@@ -188,7 +188,7 @@ def _jobs() -> Iterator[Route]:
 
 def list_bills(call: Call) -> Any:
     """List bills by the filters; with their lines unless excluded."""
-    with call.services.database.reading(call.org_id) as tx:
+    with call.reading() as tx:
         clauses = _clauses(call, FILTERS, resource_of(Bill).table)
         return service.page_of_bills(tx, _page(call), clauses, lines=not call.flag("excludeLineItems"))
 
@@ -198,87 +198,87 @@ def list_of_account(call: Call) -> Any:
     wanted = By("accountId", "account_id")
     table = resource_of(Bill).table
     clauses = wanted.clauses(table, {"accountId": [call.path["accountId"]]}, call.services.clock.now())
-    with call.services.database.reading(call.org_id) as tx:
+    with call.reading() as tx:
         return service.page_of_bills(tx, _page(call), clauses)
 
 
 def list_of_period(call: Call) -> Any:
     """List the bills of the period that ends with a day."""
-    with call.services.database.reading(call.org_id) as tx:
+    with call.reading() as tx:
         return service.page_of_bills(tx, _page(call), service.period_clauses(*_period(call.path)))
 
 
 def latest_bill(call: Call) -> Any:
     """Give an account's latest bill."""
-    with call.services.database.reading(call.org_id) as tx:
+    with call.reading() as tx:
         return service.latest_bill(tx, _path_id(call, "accountId"))
 
 
 def search_bills(call: Call) -> Any:
     """Find bills by the search grammar."""
     wanted = read_search(call.query)
-    with call.services.database.reading(call.org_id) as tx:
+    with call.reading() as tx:
         found = search(tx, Bill, SEARCH_KEYS, wanted)
         return Page(service.with_lines(tx, found.data), found.next_token)
 
 
 def get_bill(call: Call) -> Any:
     """Give a bill with its lines."""
-    with call.services.database.reading(call.org_id) as tx:
+    with call.reading() as tx:
         return service.get_bill(tx, call.path["id"])
 
 
 def list_lines(call: Call) -> Any:
     """List lines of all bills, those of the newest bills first."""
-    with call.services.database.reading(call.org_id) as tx:
+    with call.reading() as tx:
         return tx.page(LineItem, _page(call), _clauses(call, LINE_FILTERS, resource_of(LineItem).table))
 
 
 def list_bill_lines(call: Call) -> Any:
     """List a bill's lines in their order."""
-    with call.services.database.reading(call.org_id) as tx:
+    with call.reading() as tx:
         return service.page_of_lines(tx, call.path["billId"], _page(call))
 
 
 def get_line(call: Call) -> Any:
     """Give one line."""
-    with call.services.database.reading(call.org_id) as tx:
+    with call.reading() as tx:
         return service.get_line(tx, call.path["billId"], call.path["id"])
 
 
 def explain(call: Call) -> Any:
     """Explain one line: its derivation, as values and as text."""
-    with call.services.database.reading(call.org_id) as tx:
+    with call.reading() as tx:
         return service.explain_line(tx, call.path["billId"], call.path["id"])
 
 
 def set_status(call: Call) -> Any:
     """Approve a bill, or take its approval back."""
-    with call.services.database.transaction(call.org_id, call.principal.id) as tx:
+    with call.writing() as tx:
         return service.set_status(tx, call.path["id"], call.body.status)
 
 
 def lock_bill(call: Call) -> Any:
     """Lock a bill for good."""
-    with call.services.database.transaction(call.org_id, call.principal.id) as tx:
+    with call.writing() as tx:
         return service.lock_bill(tx, call.path["id"])
 
 
 def delete_bill(call: Call) -> Any:
     """Delete a bill that is not locked."""
-    with call.services.database.transaction(call.org_id, call.principal.id) as tx:
+    with call.writing() as tx:
         return service.delete_bill(tx, call.path["id"])
 
 
 def approve_bills(call: Call) -> Any:
     """Approve the named bills, all or none."""
-    with call.services.database.transaction(call.org_id, call.principal.id) as tx:
+    with call.writing() as tx:
         return _approved(service.approve_bills(tx, call.body.bill_ids))
 
 
 def approve_period(call: Call) -> Any:
     """Approve all pending bills of a period."""
-    with call.services.database.transaction(call.org_id, call.principal.id) as tx:
+    with call.writing() as tx:
         return _approved(service.approve_period(tx, *_period(call.path)))
 
 
@@ -296,26 +296,26 @@ def preview_bill(call: Call) -> Any:
 
 def create_job(call: Call) -> Any:
     """Order the bills of a period."""
-    with call.services.database.transaction(call.org_id, call.principal.id) as tx:
+    with call.writing() as tx:
         return jobs.create_job(tx, from_request(BillJob, call.body))
 
 
 def recalculate(call: Call) -> Any:
     """Order some bills anew."""
-    with call.services.database.transaction(call.org_id, call.principal.id) as tx:
+    with call.writing() as tx:
         return jobs.recalculate_job(tx, call.body.bill_ids)
 
 
 def list_failures(call: Call) -> Any:
     """List the accounts whose bills a job could not make, and why."""
-    with call.services.database.reading(call.org_id) as tx:
+    with call.reading() as tx:
         job = tx.get(BillJob, call.path["id"])
         return page_of_failures(tx, job.id, _page(call))
 
 
 def cancel_job(call: Call) -> Any:
     """End a job after the chunk it is at."""
-    with call.services.database.transaction(call.org_id, call.principal.id) as tx:
+    with call.writing() as tx:
         return jobs.cancel_job(tx, call.path["id"])
 
 

@@ -41,7 +41,7 @@ def list_page(call: Call) -> Any:
     page = page_request(call.one("pageSize"), call.one("nextToken"), LARGEST_PAGE)
     clauses = adjustment_clauses(call.query, call.services.clock.now())
     order = _order(call.one("sortOrder"))
-    with call.services.database.reading(call.org_id) as tx:
+    with call.reading() as tx:
         return list_adjustments(tx, page, order, clauses)
 
 

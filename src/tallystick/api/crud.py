@@ -59,7 +59,7 @@ def _route(
 
 def _create(declared: Resource) -> Route:
     def create(call: Call) -> Any:
-        with call.services.database.transaction(call.org_id, call.principal.id) as tx:
+        with call.writing() as tx:
             return tx.create(from_request(declared.cls, call.body))
 
     return _route(declared, "POST", "", "create", create, request=declared.request_type, answer=declared.cls)
@@ -67,7 +67,7 @@ def _create(declared: Resource) -> Route:
 
 def _get(declared: Resource) -> Route:
     def get(call: Call) -> Any:
-        with call.services.database.reading(call.org_id) as tx:
+        with call.reading() as tx:
             return tx.get(declared.cls, call.path["id"])
 
     return _route(declared, "GET", "/{id}", "get", get, answer=declared.cls)
@@ -75,7 +75,7 @@ def _get(declared: Resource) -> Route:
 
 def _update(declared: Resource) -> Route:
     def update(call: Call) -> Any:
-        with call.services.database.transaction(call.org_id, call.principal.id) as tx:
+        with call.writing() as tx:
             return replace_versioned(tx, tx.get(declared.cls, call.path["id"], lock=True), call.body)
 
     return _route(
@@ -85,7 +85,7 @@ def _update(declared: Resource) -> Route:
 
 def _delete(declared: Resource) -> Route:
     def delete(call: Call) -> Any:
-        with call.services.database.transaction(call.org_id, call.principal.id) as tx:
+        with call.writing() as tx:
             return tx.delete(declared.cls, call.path["id"])
 
     return _route(declared, "DELETE", "/{id}", "delete", delete, answer=declared.cls)
@@ -98,7 +98,7 @@ def _list(declared: Resource) -> Route:
         page = page_request(call.one("pageSize"), call.one("nextToken"), declared.max_page_size)
         now = call.services.clock.now()
         clauses = [c for f in filters for c in f.clauses(declared.table, call.query, now)]
-        with call.services.database.reading(call.org_id) as tx:
+        with call.reading() as tx:
             return tx.page(declared.cls, page, clauses)
 
     query = (*paging(declared.max_page_size), *(QueryParameter(f.name, f.kind) for f in filters))
@@ -107,7 +107,7 @@ def _list(declared: Resource) -> Route:
 
 def _get_single(declared: Resource) -> Route:
     def get(call: Call) -> Any:
-        with call.services.database.reading(call.org_id) as tx:
+        with call.reading() as tx:
             found = tx.find_one(declared.cls)
         if found is None:
             raise ResourceNotFound(f"This organization has no {declared.noun}.")
@@ -118,7 +118,7 @@ def _get_single(declared: Resource) -> Route:
 
 def _update_single(declared: Resource) -> Route:
     def update(call: Call) -> Any:
-        with call.services.database.transaction(call.org_id, call.principal.id) as tx:
+        with call.writing() as tx:
             found = tx.find_one(declared.cls, lock=True)
             if found is None:
                 raise ResourceNotFound(f"This organization has no {declared.noun}.")

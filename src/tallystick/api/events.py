@@ -66,7 +66,7 @@ def list_events(call: Call) -> Any:
         raise InvalidBody([Problem("ids", "not_applicable", "cannot be combined with other filters")])
     if not call.flag("includeActioned") and not call.one("ids"):
         clauses.append(events.c.dt_actioned.is_(None))
-    with call.services.database.reading(call.org_id) as tx:
+    with call.reading() as tx:
         return page_of_events(tx, page, clauses)
 
 
@@ -82,11 +82,11 @@ def list_fields(call: Call) -> EventFields:
 
 def get(call: Call) -> Any:
     """Get one event. Raises EventNotFound."""
-    with call.services.database.reading(call.org_id) as tx:
+    with call.reading() as tx:
         return get_event(tx, call.path["id"])
 
 
 def set_actioned(call: Call) -> Any:
     """Note that an event was dealt with: lists hide it unless asked. Raises EventNotFound."""
-    with call.services.database.transaction(call.org_id, call.principal.id) as tx:
+    with call.writing() as tx:
         return mark_actioned(tx, call.path["id"])

@@ -8,6 +8,7 @@ import msgspec
 
 from tallystick.api.crud import paging
 from tallystick.api.routes import (
+    SIGNED,
     Call,
     FileAnswer,
     Permission,
@@ -36,7 +37,6 @@ MAY_UPLOAD = Permission("measurements:fileupload", "ingest:measurement")
 MAY_RETRIEVE = Permission("measurements:retrieve", "ingest:measurement")
 TO_UPLOAD = "/uploads/{orgId}/measurements/{id}"
 TO_DOWNLOAD = "/downloads/{orgId}/measurements/{id}"
-SIGNED = (QueryParameter("expires"), QueryParameter("signature"))
 
 
 class UrlUploadResponse(msgspec.Struct, rename="camel"):
@@ -95,16 +95,17 @@ def file_upload_routes() -> Iterator[Route]:
 
 def generate_link(call: Call) -> UrlUploadResponse:
     """Give a link to upload a file."""
-    with call.services.database.transaction(call.org_id, call.principal.id) as tx:
+    with call.writing() as tx:
         job = ask_upload(tx, call.body)
     path = TO_UPLOAD.format(orgId=call.org_id, id=job.id)
-    url = call.link(call.services.signed_urls.sign(path, UPLOAD_LIFETIME))
+    url = call.link(path, UPLOAD_LIFETIME)
     return UrlUploadResponse(job.id, url, {"Content-Type": job.content_type})
 
 
 def receive(call: Call) -> IncomingFile:
     """Take a file from whoever has a signed link. Raises what `open_upload` does, too."""
-    org_id, job_id = _checked(call, TO_UPLOAD)
+    call.check_link(TO_UPLOAD)
+    org_id, job_id = call.path["orgId"], call.path["id"]
     length = call.headers.get("content-length")
     return open_upload(call.services.database, call.services.files, org_id, job_id, length)
 
@@ -113,38 +114,31 @@ def list_jobs(call: Call) -> Page[FileUploadJob]:
     """List the jobs of uploaded files."""
     page = page_request(call.one("pageSize"), call.one("nextToken"), LARGEST_PAGE)
     clauses = list(upload_clauses(call.query))
-    with call.services.database.reading(call.org_id) as tx:
+    with call.reading() as tx:
         return tx.page(FileUploadJob, page, clauses)
 
 
 def get_job(call: Call) -> FileUploadJob:
     """Get the job of an uploaded file."""
-    with call.services.database.reading(call.org_id) as tx:
+    with call.reading() as tx:
         return tx.get(FileUploadJob, call.path["id"])
 
 
 def link_original(call: Call) -> UrlDownloadResponse:
     """Get a link to an uploaded file."""
-    with call.services.database.reading(call.org_id) as tx:
+    with call.reading() as tx:
         job = uploaded(tx, call.path["id"])
     path = TO_DOWNLOAD.format(orgId=call.org_id, id=job.id)
-    return UrlDownloadResponse(job.id, call.link(call.services.signed_urls.sign(path, DOWNLOAD_LIFETIME)), {})
+    return UrlDownloadResponse(job.id, call.link(path, DOWNLOAD_LIFETIME), {})
 
 
 def download(call: Call) -> FileAnswer:
     """Give an uploaded file to whoever has a signed link. Raises BadSignature, LinkExpired."""
-    org_id, job_id = _checked(call, TO_DOWNLOAD)
+    call.check_link(TO_DOWNLOAD)
+    org_id, job_id = call.path["orgId"], call.path["id"]
     with call.services.database.reading(org_id) as tx:
         job = uploaded(tx, job_id)
     return FileAnswer(call.services.files.path(job.file_key), job.content_type, job.file_name)
-
-
-def _checked(call: Call, path: str) -> tuple[str, str]:
-    """Check the signature of the path that was called; give its organization and job."""
-    org_id, job_id = call.path["orgId"], call.path["id"]
-    signed = path.format(orgId=org_id, id=job_id)
-    call.services.signed_urls.check(signed, call.one("expires"), call.one("signature"))
-    return org_id, job_id
 
 
 def _route(

@@ -9,7 +9,15 @@ from msgspec import Meta
 
 from tallystick.api.crud import paging
 from tallystick.api.lookup_tables import ADDITIONAL, REVISIONS, forget_files
-from tallystick.api.routes import Call, FileAnswer, Permission, QueryParameter, Route, organization_path
+from tallystick.api.routes import (
+    SIGNED,
+    Call,
+    FileAnswer,
+    Permission,
+    QueryParameter,
+    Route,
+    organization_path,
+)
 from tallystick.catalogue.errors import LookupFileNotFound, UploadNotAwaited
 from tallystick.catalogue.lookup_job import (
     ContentType,
@@ -58,7 +66,6 @@ DOWNLOAD_LINK_LIFETIME: Final = timedelta(hours=1)
 LARGEST_JOBS_PAGE = 100
 UPLOAD = "/uploads/{orgId}/lookuptables/{jobId}"
 DOWNLOAD = "/downloads/{orgId}/lookuptables/{file}"
-_SIGNED = (QueryParameter("expires"), QueryParameter("signature"))
 _DATA = f"{REVISIONS}/{{lookupTableRevisionId}}/data"
 _MEDIA_TYPES = {content_type.ending: content_type.value for content_type in ContentType}
 
@@ -212,13 +219,13 @@ def _file_routes() -> Iterator[Route]:
         "Upload a file of rows by a signed link",
         request=bytes,
         answer=LookupTableDataDownloadJobResponse,
-        query=_SIGNED,
+        query=SIGNED,
         body_limit=LARGEST_FILE_BYTES,
         media_types=(*_MEDIA_TYPES.values(),),
         streams=True,
     )
     summary = "Download a file of rows by a signed link"
-    yield Route("GET", DOWNLOAD, None, download, "downloadLookupTableRows", tag, summary, query=_SIGNED)
+    yield Route("GET", DOWNLOAD, None, download, "downloadLookupTableRows", tag, summary, query=SIGNED)
 
 
 def _route(
@@ -257,39 +264,39 @@ def get_data(call: Call) -> Any:
     if not (given.isascii() and given.isdigit() and 1 <= int(given) <= MOST_ITEMS):
         message = f"must be a whole number from 1 to {MOST_ITEMS}"
         raise InvalidBody([Problem("limit", "out_of_range", message)])
-    with _reading(call) as tx:
+    with call.reading() as tx:
         return get_items(tx, *_ids(call), int(given))
 
 
 def put_data(call: Call) -> Any:
     """Store rows in a draft."""
-    with _writing(call) as tx:
+    with call.writing() as tx:
         return put_items(tx, *_ids(call), call.body)
 
 
 def delete_data(call: Call) -> Any:
     """Delete all rows of a draft."""
-    with _writing(call) as tx:
+    with call.writing() as tx:
         deleted = delete_items(tx, *_ids(call))
     return LookupTableRevisionDataDeleteResponse(result=f"{deleted} rows deleted")
 
 
 def get_row(call: Call) -> Any:
     """Give one row."""
-    with _reading(call) as tx:
+    with call.reading() as tx:
         return get_item(tx, *_ids(call), call.path["lookupKey"])
 
 
 def put_row(call: Call) -> Any:
     """Store one row in a draft."""
-    with _writing(call) as tx:
+    with call.writing() as tx:
         return put_item(tx, *_ids(call), call.path["lookupKey"], call.body)
 
 
 def delete_row(call: Call) -> Any:
     """Delete one row of a draft. Clients may send no body."""
     body = _optional(call, LookupTableRevisionDataItemDeleteRequest)
-    with _writing(call) as tx:
+    with call.writing() as tx:
         return delete_item(tx, *_ids(call), call.path["lookupKey"], body.version)
 
 
@@ -299,28 +306,28 @@ def delete_row(call: Call) -> Any:
 def copy(call: Call) -> Any:
     """Copy a revision's rows to another one. Clients may send no body."""
     body = _optional(call, LookupTableRevisionCopyRequest)
-    with _writing(call) as tx:
+    with call.writing() as tx:
         return copy_revision(tx, *_ids(call), body)
 
 
 def link_archive(call: Call) -> Any:
     """Sign a link to the rows of an archived revision; the file is made if its job has not got there yet."""
     files = call.services.lookup_files
-    with _reading(call) as tx:
+    with call.reading() as tx:
         revision = archived(tx, *_ids(call))
         name = archive_file(revision, call.body.content_type)
         try:
             files.path(call.org_id, name)
         except LookupFileNotFound:
             write_all(tx, files, revision, name)
-    url = _link(call, DOWNLOAD.format(orgId=call.org_id, file=name), DOWNLOAD_LINK_LIFETIME)
+    url = call.link(DOWNLOAD.format(orgId=call.org_id, file=name), DOWNLOAD_LINK_LIFETIME)
     return LookupTableDataArchivedResponse(url=url, expiry=_expiry(call))
 
 
 def link_upload(call: Call) -> Any:
     """Sign a link that takes a file of rows, and record the job that waits for it."""
     request: LookupTableDataUploadRequest = call.body
-    with _writing(call) as tx:
+    with call.writing() as tx:
         job = start_job(
             tx,
             draft(tx, *_ids(call), request.version),
@@ -330,7 +337,7 @@ def link_upload(call: Call) -> Any:
             content_type=request.content_type,
             content_length=request.content_length,
         )
-    url = _link(call, UPLOAD.format(orgId=call.org_id, jobId=job.id), UPLOAD_LINK_LIFETIME)
+    url = call.link(UPLOAD.format(orgId=call.org_id, jobId=job.id), UPLOAD_LINK_LIFETIME)
     headers = {"Content-Type": request.content_type.value}
     return LookupTableDataUploadResponse(job_id=job.id, url=url, headers=headers)
 
@@ -338,7 +345,7 @@ def link_upload(call: Call) -> Any:
 def start_download(call: Call) -> Any:
     """Let a job write a revision's rows to a file."""
     content_type: ContentType = call.body.content_type
-    with _writing(call) as tx:
+    with call.writing() as tx:
         revision = get_revision(tx, *_ids(call))
         name = f"{revision.name[:80]}.{content_type.ending}"
         job = start_job(tx, revision, LookupJobType.DOWNLOAD, content_type=content_type, file_name=name)
@@ -348,7 +355,7 @@ def start_download(call: Call) -> Any:
 def list_jobs(call: Call) -> Any:
     """List the jobs of a revision, newest first."""
     page = page_request(call.one("pageSize"), call.one("nextToken"), LARGEST_JOBS_PAGE)
-    with _reading(call) as tx:
+    with call.reading() as tx:
         revision = get_revision(tx, *_ids(call))
         own = resource_of(LookupTableJob).table.c.lookup_table_revision_id == revision.id
         found = tx.page(LookupTableJob, page, [own])
@@ -357,13 +364,13 @@ def list_jobs(call: Call) -> Any:
 
 def get_one_job(call: Call) -> Any:
     """Get a job, with a link to its file if it made one."""
-    with _reading(call) as tx:
+    with call.reading() as tx:
         return _answer(call, get_job(tx, *_ids(call), call.path["id"]))
 
 
 def delete_job(call: Call) -> Any:
     """Delete a job and its file; one that has not run yet never will."""
-    with _writing(call) as tx:
+    with call.writing() as tx:
         job = get_job(tx, *_ids(call), call.path["id"])
         tx.delete(LookupTableJob, job.id)
     forget_files(call.services.lookup_files, call.org_id, [job])
@@ -375,7 +382,7 @@ def _answer(call: Call, job: LookupTableJob) -> LookupTableJobAnswer:
     name = job_file(job)
     if job.type is LookupJobType.DOWNLOAD and job.status is LookupJobStatus.SUCCEEDED and name is not None:
         path = DOWNLOAD.format(orgId=call.org_id, file=name)
-        answer.download_url = _link(call, path, DOWNLOAD_LINK_LIFETIME)
+        answer.download_url = call.link(path, DOWNLOAD_LINK_LIFETIME)
         answer.download_url_expiry = _expiry(call)
     return answer
 
@@ -389,7 +396,7 @@ def receive(call: Call) -> IncomingFile:
     Raises BadSignature, LinkExpired, ResourceNotFound, UploadNotAwaited.
     """
     org_id, job_id = call.path["orgId"], call.path["jobId"]
-    _check_signature(call, UPLOAD.format(orgId=org_id, jobId=job_id))
+    call.check_link(UPLOAD)
     database = call.services.database
     with database.reading(org_id) as tx:
         job = _awaited(tx.get(LookupTableJob, job_id))
@@ -408,7 +415,7 @@ def receive(call: Call) -> IncomingFile:
 def download(call: Call) -> FileAnswer:
     """Give a file of rows for a signed link. Raises BadSignature, LinkExpired, LookupFileNotFound."""
     org_id, name = call.path["orgId"], call.path["file"]
-    _check_signature(call, DOWNLOAD.format(orgId=org_id, file=name))
+    call.check_link(DOWNLOAD)
     path = call.services.lookup_files.path(org_id, name)
     return FileAnswer(path, _MEDIA_TYPES[path.suffix[1:]], name)
 
@@ -417,14 +424,6 @@ def _awaited(job: LookupTableJob) -> LookupTableJob:
     if job.status is not LookupJobStatus.PENDING or job.received:
         raise UploadNotAwaited("This link has had its file; ask for another one.")
     return job
-
-
-def _check_signature(call: Call, path: str) -> None:
-    call.services.signed_urls.check(path, call.one("expires"), call.one("signature"))
-
-
-def _link(call: Call, path: str, lifetime: timedelta) -> str:
-    return call.link(call.services.signed_urls.sign(path, lifetime))
 
 
 def _expiry(call: Call) -> datetime:
@@ -438,11 +437,3 @@ def _ids(call: Call) -> tuple[str, str]:
 def _optional(call: Call, kind: type[Any]) -> Any:
     """Read a body that may be missing."""
     return read(parse(call.raw) if call.raw.strip() else {}, kind)
-
-
-def _reading(call: Call) -> Any:
-    return call.services.database.reading(call.org_id)
-
-
-def _writing(call: Call) -> Any:
-    return call.services.database.transaction(call.org_id, call.principal.id)

@@ -99,21 +99,21 @@ def _route(
 def get_table(load: Callable[[Call], LookupTable], call: Call) -> LookupTableAnswer:
     """Get a table, with its published revision if `additional` names `activeRevision`."""
     table = load(call)
-    with call.services.database.reading(call.org_id) as tx:
+    with call.reading() as tx:
         return with_active_revision(tx, [table], wanted=_wants_revision(call))[0]
 
 
 def list_tables(load: Callable[[Call], Page[LookupTable]], call: Call) -> Page[LookupTableAnswer]:
     """List tables, with their published revisions if `additional` names `activeRevision`."""
     page = load(call)
-    with call.services.database.reading(call.org_id) as tx:
+    with call.reading() as tx:
         tables = with_active_revision(tx, page.data, wanted=_wants_revision(call))
     return Page(tables, page.next_token)
 
 
 def remove_table(call: Call) -> LookupTable:
     """Delete a table with everything in it."""
-    with _writing(call) as tx:
+    with call.writing() as tx:
         table, jobs = delete_table(tx, call.path["id"])
     forget_files(call.services.lookup_files, call.org_id, jobs)
     return table
@@ -128,7 +128,7 @@ def _wants_revision(call: Call) -> bool:
 
 def create(call: Call) -> LookupTableRevision:
     """Add a draft to a table."""
-    with _writing(call) as tx:
+    with call.writing() as tx:
         return create_revision(tx, call.path["lookupTableId"], call.body)
 
 
@@ -136,7 +136,7 @@ def list_revisions(call: Call) -> Page[LookupTableRevision]:
     """List the revisions of a table, newest first."""
     page = page_request(call.one("pageSize"), call.one("nextToken"), LARGEST_PAGE)
     clauses = [*IDS.clauses(_REVISION.table, call.query, call.services.clock.now())]
-    with call.services.database.reading(call.org_id) as tx:
+    with call.reading() as tx:
         table = tx.get(LookupTable, call.path["lookupTableId"])
         own = _REVISION.table.c.lookup_table_id == table.id
         return tx.page(LookupTableRevision, page, [own, *clauses])
@@ -144,25 +144,25 @@ def list_revisions(call: Call) -> Page[LookupTableRevision]:
 
 def get(call: Call) -> LookupTableRevision:
     """Get a revision."""
-    with call.services.database.reading(call.org_id) as tx:
+    with call.reading() as tx:
         return get_revision(tx, call.path["lookupTableId"], call.path["id"])
 
 
 def update(call: Call) -> LookupTableRevision:
     """Replace a revision; its status and rows stay."""
-    with _writing(call) as tx:
+    with call.writing() as tx:
         return update_revision(tx, call.path["lookupTableId"], call.path["id"], call.body)
 
 
 def put_status(call: Call) -> LookupTableRevision:
     """Publish or archive a revision."""
-    with _writing(call) as tx:
+    with call.writing() as tx:
         return set_status(tx, call.path["lookupTableId"], call.path["id"], call.body)
 
 
 def remove(call: Call) -> LookupTableRevision:
     """Delete a revision with its rows and jobs."""
-    with _writing(call) as tx:
+    with call.writing() as tx:
         revision, jobs = delete_revision(tx, call.path["lookupTableId"], call.path["id"])
     forget_files(call.services.lookup_files, call.org_id, jobs)
     return revision
@@ -174,7 +174,3 @@ def forget_files(files: LookupFiles, org_id: str, jobs: list[LookupTableJob]) ->
         name = job_file(job)
         if name is not None:
             files.delete(org_id, name)
-
-
-def _writing(call: Call) -> Any:
-    return call.services.database.transaction(call.org_id, call.principal.id)

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from tallystick.api.routes import Call, Permission, QueryParameter, Route, organization_path
+from tallystick.api.routes import SIGNED, Call, Permission, QueryParameter, Route, organization_path
 from tallystick.kernel.problems import Problem
 from tallystick.platform.resources.wire import InvalidBody
 from tallystick.usage.cloud_events import (
@@ -109,7 +109,7 @@ def measurement_routes() -> Iterator[Route]:
         "downloadFailedIngest",
         "Measurements",
         "Download rejected measurements by a signed link",
-        query=(QueryParameter("expires"), QueryParameter("signature")),
+        query=SIGNED,
     )
 
 
@@ -121,7 +121,7 @@ def submit(call: Call) -> bytes:
 
 def submit_csv(call: Call) -> bytes:
     """Take a CSV in, or refuse all of it. Raises CsvRefused."""
-    with call.services.database.reading(call.org_id) as tx:
+    with call.reading() as tx:
         measurements = read_csv(tx, call.raw)
     call.services.ingest(call.org_id, call.principal.id, measurements)
     return _ACCEPTED
@@ -130,7 +130,7 @@ def submit_csv(call: Call) -> bytes:
 def submit_events(call: Call) -> bytes:
     """Take CloudEvents in, as measurements of the meters that count them. Raises what `read_events` does."""
     events = read_events(call.raw, call.headers)
-    with call.services.database.reading(call.org_id) as tx:
+    with call.reading() as tx:
         meters = meters_of(tx, events)
     mapped = measurements_of(events, meters, call.services.clock.now())
     call.services.ingest(call.org_id, call.principal.id, mapped.measurements, mapped.failures)
@@ -142,16 +142,15 @@ def link_failures(call: Call) -> GenerateDownloadUrlResponse:
     file = call.one("file")
     if file is None:
         raise InvalidBody([Problem("file", "required", "is required: the event about the failure names it")])
-    with call.services.database.reading(call.org_id) as tx:
+    with call.reading() as tx:
         load_failures(tx, file)
     path = DOWNLOAD.format(orgId=call.org_id, file=file)
-    return GenerateDownloadUrlResponse(call.link(call.services.signed_urls.sign(path, LINK_LIFETIME)))
+    return GenerateDownloadUrlResponse(call.link(path, LINK_LIFETIME))
 
 
 def download_failures(call: Call) -> bytes:
     """Give a file of rejected measurements to whoever has a signed link. Raises BadSignature, LinkExpired."""
     org_id, file = call.path["orgId"], call.path["file"]
-    path = DOWNLOAD.format(orgId=org_id, file=file)
-    call.services.signed_urls.check(path, call.one("expires"), call.one("signature"))
+    call.check_link(DOWNLOAD)
     with call.services.database.reading(org_id) as tx:
         return load_failures(tx, file)

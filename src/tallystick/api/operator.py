@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Any, Final
 
-from tallystick.api.routes import Call, QueryParameter, Route
+from tallystick.api.routes import SIGNED, Call, Route
 from tallystick.billing.usage_retention import Dropping
 from tallystick.kernel.problems import Problem
 from tallystick.platform.resources.wire import InvalidBody
@@ -20,7 +20,7 @@ DROP: Final = "/operator/usage/before/{date}/drop"
 
 def operator_routes() -> Iterator[Route]:
     """Make the routes."""
-    signed: dict[str, Any] = {"query": (QueryParameter("expires"), QueryParameter("signature"))}
+    signed: dict[str, Any] = {"query": SIGNED}
     summary = "Measure stored usage"
     yield Route(
         "GET", STATS, None, usage_stats, "getUsageStats", "Operator", summary, answer=UsageStats, **signed
@@ -33,24 +33,20 @@ def operator_routes() -> Iterator[Route]:
 
 def usage_stats(call: Call) -> UsageStats:
     """Measure the usage store. Raises BadSignature, LinkExpired."""
-    _check(call, STATS)
+    call.check_link(STATS)
     return call.services.retention.stats()
 
 
 def plan_dropping(call: Call) -> Dropping:
     """Tell what dropping would drop. Raises BadSignature, LinkExpired, UsageNeeded, UsageTooYoung."""
-    _check(call, BEFORE)
+    call.check_link(BEFORE)
     return call.services.retention.plan(_date(call))
 
 
 def drop_usage(call: Call) -> Dropping:
     """Drop whole months of usage. Raises BadSignature, LinkExpired, UsageNeeded, UsageTooYoung."""
-    _check(call, DROP)
+    call.check_link(DROP)
     return call.services.retention.drop(_date(call))
-
-
-def _check(call: Call, path: str) -> None:
-    call.services.signed_urls.check(path.format(**call.path), call.one("expires"), call.one("signature"))
 
 
 def _date(call: Call) -> date:

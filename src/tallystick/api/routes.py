@@ -1,13 +1,16 @@
 """What a route is. The server, the OpenAPI document and the permission tests all read this one table."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
 from tallystick.api.services import Services
 from tallystick.kernel.problems import Problem
 from tallystick.organizations.principal import Principal
+from tallystick.platform.resources import Transaction
 from tallystick.platform.resources.wire import InvalidBody
 
 BODY_LIMIT_BYTES = 4_000_000
@@ -34,6 +37,10 @@ class QueryParameter:
     limits: Mapping[str, Any] = field(default_factory=dict)
 
 
+SIGNED = (QueryParameter("expires"), QueryParameter("signature"))
+"What a signed link carries."
+
+
 @dataclass(frozen=True)
 class Call:
     """One authenticated request, ready for its handler."""
@@ -57,10 +64,23 @@ class Call:
         values = self.query.get(name)
         return values[0] if values and values[0] else None
 
-    def link(self, path: str) -> str:
-        """Give the whole address of a path on this server, as the caller reached it."""
-        scheme = self.headers.get("x-forwarded-proto", "http")
-        return f"{scheme}://{self.headers.get('host', 'localhost')}{path}"
+    def reading(self) -> AbstractContextManager[Transaction]:
+        """Open a transaction that only reads, in the caller's organization."""
+        return self.services.database.reading(self.org_id)
+
+    def writing(self) -> AbstractContextManager[Transaction]:
+        """Open a transaction in the caller's organization and name."""
+        return self.services.database.transaction(self.org_id, self.principal.id)
+
+    def link(self, path: str, lifetime: timedelta) -> str:
+        """Give the whole address of a path on this server, as the caller reached it, signed for a time."""
+        scheme, host = self.headers.get("x-forwarded-proto", "http"), self.headers.get("host", "localhost")
+        return f"{scheme}://{host}{self.services.signed_urls.sign(path, lifetime)}"
+
+    def check_link(self, path: str) -> None:
+        """Let a signed link pass. path: the route's. Raises BadSignature, LinkExpired."""
+        signed = path.format(**self.path)
+        self.services.signed_urls.check(signed, self.one("expires"), self.one("signature"))
 
     def flag(self, name: str) -> bool:
         """Give a true/false query parameter; absent is false. Raises InvalidBody."""
