@@ -11,6 +11,7 @@ import uvloop
 
 from tallystick.api.app import make_app
 from tallystick.api.openapi import document
+from tallystick.api.rate_limits import RateLimits
 from tallystick.api.server import free_port, serve, stop_on_signals
 from tallystick.api.services import Services
 from tallystick.billing.jobs import BillRunner
@@ -141,6 +142,7 @@ def open_services(platform: Platform, step: Step = lambda _: None) -> Iterator[S
             files=files,
             lookup_files=LookupFiles(files),
             explorer=Explorer(platform.database, store, platform.clock),
+            rate_limits=RateLimits(platform.clock) if platform.settings.rate_limits == "on" else None,
         )
 
 

@@ -59,6 +59,8 @@ def _route_handler(route: Route, services: Services, threads: ThreadPoolExecutor
     async def handle(request: AnyRequest) -> Response[Any]:
         request_id = new_id()
         try:
+            if services.rate_limits is not None and route.limit is not None:
+                services.rate_limits.of_address(route.limit, _address(request))
             takes_body = route.request is not None and not route.streams
             raw = await _body(request, route.body_limit) if takes_body else b""
             loop = asyncio.get_running_loop()
@@ -90,6 +92,8 @@ def _answer(route: Route, services: Services, request: AnyRequest, raw: bytes) -
     principal = ANYONE
     if route.permission is not None:
         principal = _principal(request, services, path)
+        if services.rate_limits is not None and route.limit is not None:
+            services.rate_limits.of_organization(route.limit, principal.org_id)
         require(principal, route.permission.action, route.permission.resource(path.get("id")))
     decodes = route.request is not None and not route.reads_raw and not route.streams
     body = read(parse(raw), route.request) if decodes else None
@@ -101,7 +105,7 @@ def _answer(route: Route, services: Services, request: AnyRequest, raw: bytes) -
         query=parse_qs(query.decode("latin-1"), keep_blank_values=True) if query else {},
         body=body,
         raw=raw,
-        address=request.client.host if request.client else "",
+        address=_address(request),
         headers=request.headers,
     )
     if route.takes_keys and HEADER in request.headers:
@@ -114,6 +118,11 @@ def _carry_out(route: Route, call: Call) -> Any:
     """Run the verb, and encode its answer if it is not sent as it is."""
     result = route.handler(call)
     return result if route.streams or isinstance(result, bytes | FileAnswer) else encode(result)
+
+
+def _address(request: AnyRequest) -> str:
+    """Give where the request comes from, as the connection has it."""
+    return request.client.host if request.client else ""
 
 
 def _principal(request: AnyRequest, services: Services, path: Mapping[str, str]) -> Principal:

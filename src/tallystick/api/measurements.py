@@ -58,6 +58,7 @@ def measurement_routes() -> Iterator[Route]:
         request=SubmitMeasurementsRequest,
         answer=SubmitMeasurementsResponse,
         repeatable=True,
+        limit="ingest",
         body_limit=LARGEST_BATCH_BYTES,
         reads_raw=True,
     )
@@ -72,6 +73,7 @@ def measurement_routes() -> Iterator[Route]:
         request=str,
         answer=SubmitMeasurementsResponse,
         repeatable=True,
+        limit="ingest",
         reads_raw=True,
         media_types=("text/csv",),
     )
@@ -86,6 +88,7 @@ def measurement_routes() -> Iterator[Route]:
         request=CloudEvent | list[CloudEvent],
         answer=SubmitMeasurementsResponse,
         repeatable=True,
+        limit="ingest",
         body_limit=LARGEST_BATCH_BYTES,
         reads_raw=True,
         media_types=(STRUCTURED, BATCH, "application/json"),

@@ -26,9 +26,8 @@ class NotReady(Unavailable):
 
 def meta_routes() -> Iterator[Route]:
     """Make the routes that anyone may take."""
-    yield Route(
-        "GET", "/health", None, health, "getHealth", "Server", "Tell whether it can serve", answer=Health
-    )
+    able = "Tell whether it can serve"
+    yield Route("GET", "/health", None, health, "getHealth", "Server", able, answer=Health, limit=None)
     yield Route("GET", "/openapi.json", None, openapi, "getOpenApi", "Server", "Describe this API")
 
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
+from tallystick.api.rate_limits import Kind as RateKind
 from tallystick.api.services import Services
 from tallystick.kernel.problems import Problem
 from tallystick.organizations.principal import Principal
@@ -124,6 +125,8 @@ class Route:
     media_types: Sequence[str] = ("application/json",)
     repeatable: bool = False
     "Sending it again does no harm, or is known by other means: idempotency keys are not looked at."
+    limit: RateKind | None = "config"
+    "What its requests are counted as where rates are limited; None is not at all."
     streams: bool = False
     "The handler is called before the body is read, and gives the IncomingFile that takes it as it comes."
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from tallystick.api.rate_limits import RateLimits
 from tallystick.billing.usage import UsageQueries
 from tallystick.billing.usage_retention import UsageRetention
 from tallystick.catalogue.lookup_files import LookupFiles
@@ -30,3 +31,5 @@ class Services:
     explorer: Explorer
     files: Files
     retention: UsageRetention
+    rate_limits: RateLimits | None = None
+    "None is no limits."

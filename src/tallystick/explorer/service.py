@@ -25,8 +25,8 @@ from tallystick.usage.meters import slot_of
 from tallystick.usage.store.exploring import SummaryRow
 from tallystick.usage.store.store import UsageStore
 
-USAGE_RATE = Rate(per_s=2, burst=20)
-BILLS_RATE = Rate(per_s=1, burst=10)
+USAGE_RATE = Rate(tokens=2, burst=20)
+BILLS_RATE = Rate(tokens=1, burst=10)
 "Rule: semantics §1."
 
 Row = dict[str, Any]

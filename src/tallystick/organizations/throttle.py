@@ -87,10 +87,10 @@ class Throttle:
 
 def _keys(name: str, address: str) -> list[tuple[str, str]]:
     keys = [("name", name[:320])]
-    return [*keys, ("address", _network(address))] if address else keys
+    return [*keys, ("address", network_of(address))] if address else keys
 
 
-def _network(address: str) -> str:
+def network_of(address: str) -> str:
     """Give the network that one subscriber holds: an IPv4 address, or the /64 of an IPv6 address."""
     try:
         parsed = ipaddress.ip_address(address)

@@ -19,15 +19,16 @@ class TooManyRequests(TooMany):
 
 
 class Rate(msgspec.Struct, frozen=True):
-    """A bucket of `burst` tokens that gets `per_s` of them back every second (semantics §1)."""
+    """A bucket of `burst` tokens that gets `tokens` back in `window_s` seconds, evenly (semantics §1)."""
 
-    per_s: int
+    tokens: int
     burst: int
+    window_s: int = 1
 
     @property
     def token(self) -> timedelta:
         """The time in which one token comes back."""
-        return _SECOND / self.per_s
+        return _SECOND * self.window_s / self.tokens
 
     def take(self, full_at: datetime | None, now: datetime) -> tuple[datetime, timedelta]:
         """Take one token of a bucket that is full again at `full_at` (None: is full). Pure.
@@ -62,9 +63,9 @@ class RateLimit:
                 self._forget_full(now)
         if wait:
             rate = self._rate
-            message = (
-                f"At most {rate.per_s} requests a second, {rate.burst} at once. Wait, then send it again."
-            )
+            window = "a second" if rate.window_s == 1 else f"in {rate.window_s} seconds"
+            often = f"At most {rate.tokens} requests {window}, {rate.burst} at once."
+            message = f"{often} Wait, then send it again."
             raise TooManyRequests(message, retry_after_s=-(-wait // _SECOND))
 
     def _forget_full(self, now: datetime) -> None:

@@ -109,6 +109,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_format: Annotated[
         Literal["console", "json"], msgspec.Meta(description="Logs for a person, or one JSON object a line.")
     ] = "console"
+    rate_limits: Annotated[
+        Literal["off", "on"],
+        msgspec.Meta(
+            description="Whether requests are limited by organization and address, with 429 over it."
+        ),
+    ] = "off"
     secret: Annotated[
         str | None,
         msgspec.Meta(

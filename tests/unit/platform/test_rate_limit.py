@@ -35,7 +35,7 @@ def let_through(limit: RateLimit, tries: int, key: str = "org") -> int:
 
 def test_a_burst_at_once_then_the_rate() -> None:
     clock = SetClock()
-    limit = RateLimit(clock, Rate(per_s=50, burst=150))
+    limit = RateLimit(clock, Rate(tokens=50, burst=150))
     assert let_through(limit, 200) == 150  # semantics §1: a full bucket of 150 …
     clock.at += timedelta(seconds=1)
     assert let_through(limit, 200) == 50  # … then 50 in the next second
@@ -45,7 +45,7 @@ def test_a_burst_at_once_then_the_rate() -> None:
 
 def test_a_refusal_says_when_to_come_back_and_takes_nothing() -> None:
     clock = SetClock()
-    limit = RateLimit(clock, Rate(per_s=2, burst=3))
+    limit = RateLimit(clock, Rate(tokens=2, burst=3))
     assert let_through(limit, 10) == 3
     with pytest.raises(TooManyRequests) as refused:
         limit.take("org")
@@ -56,14 +56,25 @@ def test_a_refusal_says_when_to_come_back_and_takes_nothing() -> None:
     assert let_through(limit, 10) == 1
 
 
+def test_a_window_of_many_seconds() -> None:
+    clock = SetClock()
+    limit = RateLimit(clock, Rate(tokens=20, burst=20, window_s=300))
+    assert let_through(limit, 30) == 20
+    with pytest.raises(TooManyRequests, match="At most 20 requests in 300 seconds") as refused:
+        limit.take("org")
+    assert refused.value.facts["retry_after_s"] == 15  # 300 / 20
+    clock.at += timedelta(seconds=30)
+    assert let_through(limit, 30) == 2
+
+
 def test_keys_have_buckets_of_their_own() -> None:
-    limit = RateLimit(SetClock(), Rate(per_s=1, burst=2))
+    limit = RateLimit(SetClock(), Rate(tokens=1, burst=2))
     assert [let_through(limit, 5, key) for key in ("a", "b", "a")] == [2, 2, 0]
 
 
 def test_a_clock_set_back_locks_nobody_out() -> None:
     clock = SetClock()
-    limit = RateLimit(clock, Rate(per_s=1, burst=2))
+    limit = RateLimit(clock, Rate(tokens=1, burst=2))
     let_through(limit, 2)
     clock.at -= timedelta(days=365)
     assert let_through(limit, 5) == 0
@@ -74,7 +85,7 @@ def test_a_clock_set_back_locks_nobody_out() -> None:
 def test_only_full_buckets_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rate_limit, "MOST_KEYS", 3)
     clock = SetClock()
-    limit = RateLimit(clock, Rate(per_s=1, burst=1))
+    limit = RateLimit(clock, Rate(tokens=1, burst=1))
     assert [let_through(limit, 2, str(i)) for i in range(5)] == [1] * 5
     assert [let_through(limit, 2, str(i)) for i in range(5)] == [0] * 5
     clock.at += timedelta(seconds=1)
@@ -85,7 +96,7 @@ def test_only_full_buckets_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_equals_counting_tokens(pauses_ms: list[int]) -> None:
     """2 a second, 5 at once, in thousandths of a token: 2 come back every millisecond."""
     clock = SetClock()
-    limit = RateLimit(clock, Rate(per_s=2, burst=5))
+    limit = RateLimit(clock, Rate(tokens=2, burst=5))
     thousandths = 5000
     for pause in pauses_ms:
         clock.at += timedelta(milliseconds=pause)
