@@ -102,7 +102,9 @@ def custom_fields_of(
     }
 
 
-class _LoadedTable(msgspec.Struct, frozen=True):
+class LoadedTable(msgspec.Struct, frozen=True):
+    """A lookup table with its published rows, by key; without them where they are too many."""
+
     published: Published
     rows: Mapping[str, Item]
 
@@ -110,7 +112,7 @@ class _LoadedTable(msgspec.Struct, frozen=True):
 class LoadedLookups:
     """The lookup tables that a chunk's calculations name, as they were published in its snapshot."""
 
-    def __init__(self, tables: Mapping[str, _LoadedTable]) -> None:
+    def __init__(self, tables: Mapping[str, LoadedTable]) -> None:
         self._tables = tables
 
     def find(self, table: str, keys: Sequence[Value]) -> Mapping[str, Value] | None:
@@ -144,7 +146,7 @@ def _lookups(tx: Transaction, compounds: Iterable[CompoundAggregation]) -> Looku
     if not codes:
         return NoLookups()
     tables = published_tables(tx, codes)
-    return LoadedLookups({code: _LoadedTable(table, _rows(tx, table)) for code, table in tables.items()})
+    return LoadedLookups({code: LoadedTable(table, _rows(tx, table)) for code, table in tables.items()})
 
 
 def _rows(tx: Transaction, table: Published) -> Mapping[str, Item]:

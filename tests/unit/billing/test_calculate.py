@@ -10,7 +10,7 @@ import pytest
 from tallystick.billing.calculate import calculate_bill
 from tallystick.billing.calculate.inputs import CurrencyRule
 from tallystick.billing.calculate.slices import usage_slices
-from tallystick.billing.errors import NoConversionRate, UnknownCurrency
+from tallystick.billing.errors import AmountTooLarge, NoConversionRate, UnknownCurrency
 from tallystick.kernel.decimals import RoundingMode, RoundingNecessary
 from tallystick.kernel.zones import parse_zone
 from tallystick.pricing.pricing import PricingType
@@ -258,3 +258,9 @@ def test_what_cannot_be_converted_is_refused(values: dict[str, Any], error: type
 def test_a_missing_rate_names_the_pair() -> None:
     with pytest.raises(NoConversionRate, match="from EUR to USD"):
         calculate_bill(OnPlan(currency="EUR", prices=[priced()]).bill("50"))
+
+
+def test_an_amount_of_too_many_digits_is_refused() -> None:
+    on = OnPlan(prices=[priced([("0", "0", "9" * 26)])])
+    with pytest.raises(AmountTooLarge):
+        calculate_bill(on.bill("9" * 26))

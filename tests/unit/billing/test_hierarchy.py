@@ -16,7 +16,7 @@ from tallystick.billing.lines import lines_of
 from tallystick.catalogue.aggregation import Method
 from tallystick.pricing.pricing import PricingType
 from tests.unit.billing.conftest import Books, lines
-from tests.unit.billing.drafts import BILL_ID, TIERED, OnPlan, aggregation, family, priced
+from tests.unit.billing.drafts import BILL_ID, TIERED, OnPlan, aggregation, compound, family, priced
 
 D = Decimal
 JAN_5 = datetime(2024, 1, 5, tzinfo=UTC)
@@ -98,6 +98,12 @@ def test_the_explanation_names_the_share() -> None:
     line = lines_of(draft, BILL_ID)[1]
     assert (line.child_account_id, line.quantity, line.units) == ("east", 500, 500)
     assert explain(line)[-1] == "share of east-code: 500 of 1000 used, of 125.00 = 62.50"
+
+
+def test_what_cannot_be_calculated_of_one_account_alone_is_not_its_part() -> None:
+    on = OnPlan(prices=[compound("aggregation.gigabytes / (aggregation.gigabytes - 400)", aggregation())])
+    found = billed(family(on, {"account": "400", "east": "500"}, MODES.PARENT_BREAKDOWN))
+    assert found == [("USAGE", "east-code", "1.80")]  # 900 / 500; of the parent alone it is 400 / 0
 
 
 used_by_three = st.lists(st.decimals(0, 10**6, places=3).map(str), min_size=3, max_size=3)

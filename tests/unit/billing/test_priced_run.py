@@ -8,8 +8,21 @@ import msgspec
 import pytest
 
 from tallystick.billing import service
+from tallystick.billing.priced import LoadedLookups, LoadedTable
+from tallystick.calc.errors import CalculationError
+from tallystick.calc.values import Value
 from tallystick.catalogue.compound_aggregation import CompoundAggregation
 from tallystick.catalogue.counter import Counter
+from tallystick.catalogue.lookup_find import WHOLE_UP_TO, published_tables
+from tallystick.catalogue.lookup_rows import schema_of
+from tallystick.catalogue.lookup_store import upsert_rows
+from tallystick.catalogue.lookup_table import (
+    LookupField,
+    LookupFieldType,
+    LookupTable,
+    LookupTableRevision,
+    RevisionStatus,
+)
 from tallystick.catalogue.product import Product
 from tallystick.organizations.custom_field import CustomField
 from tallystick.platform.resources.wire import InvalidBody
@@ -62,6 +75,58 @@ def test_a_calculation_that_fails_fails_that_bill_and_no_other(books: Books, pla
     (told,) = books.told("billing.bill.failed")
     assert told["newDto"]["code"] == "calculation_failed"
     assert "The compound aggregation One cannot be calculated" in told["newDto"]["message"]
+
+
+def discounts(books: Books, **row: Any) -> LookupTable:
+    """Publish a table of discounts by country, with one row."""
+    table: LookupTable = books.create(LookupTable(name="Discounts", code="discounts"))
+    fields = [
+        LookupField(name="country", type=LookupFieldType.STRING),
+        LookupField(name="rate", type=LookupFieldType.NUMBER),
+    ]
+    revision = LookupTableRevision(
+        name="First",
+        status=RevisionStatus.PUBLISHED,
+        fields=fields,
+        keys=["country"],
+        lookup_table_id=table.id,
+        item_count=1,
+    )
+    made = books.create(revision)
+    schema = schema_of(made)
+    with books.database.transaction(books.org_id) as tx:
+        upsert_rows(tx, made.id, {schema.key_of([row["country"]]): row})
+    return table
+
+
+def test_a_calculation_looks_things_up_in_what_is_published(books: Books, plan: Plan) -> None:
+    discounts(books, country="FR", rate=D("0.5"))
+    books.create(CustomField(account={"country": "DE"}))
+    found = "Lookup.findNumber('discounts', 'rate', 2, account.customfields.country)"
+    compound_price(books, plan, f"aggregation.gb * {found}")
+    acme, bolt = books.account("acme", plan), books.account("bolt", plan, custom_fields={"country": "FR"})
+    for account in (acme, bolt):
+        books.usage.add(account.id, JAN, "100")
+    books.run()
+    assert ("USAGE", "200.00") in lines(books.bill(acme))  # no row of DE: 100 x 2
+    assert ("USAGE", "50.00") in lines(books.bill(bolt))  # 100 x 0.5
+
+
+def test_looking_up_by_something_else_finds_nothing(books: Books) -> None:
+    discounts(books, country="FR", rate=D("0.5"))
+    with books.database.reading(books.org_id) as tx:
+        (published,) = published_tables(tx, ["discounts"]).values()
+    loaded = LoadedTable(published, {})
+    large = LoadedTable(msgspec.structs.replace(published, item_count=WHOLE_UP_TO + 1), {})
+    draft = LoadedTable(msgspec.structs.replace(published, revision_id=None), {})
+    lookups = LoadedLookups({"discounts": loaded, "large": large, "draft": draft})
+    assert lookups.find("draft", ["FR"]) is None
+    for key in (D(1), None, "IT"):
+        assert lookups.find("discounts", [key]) is None
+    keys: list[Value] = ["FR", "FR"]
+    for table, message in (("gone", "no lookup table"), ("large", "more than"), ("discounts", "has 1 keys")):
+        with pytest.raises(CalculationError, match=message):
+            lookups.find(table, keys)
 
 
 def price_seats(books: Books, plan: Plan, **values: Any) -> Counter:
