@@ -8,6 +8,7 @@ import httpx
 import pytest
 from sqlalchemy import func, select
 
+from tallystick.api import idempotency
 from tallystick.api.routes import Route, all_routes
 from tallystick.platform.database import Database
 from tallystick.platform.idempotency import LONGEST_KEY, idempotency_keys, kept_answer, keyed_request
@@ -99,6 +100,18 @@ def test_a_key_is_forgotten_after_24_hours(world: World) -> None:
     forget_old(database)
     with database.reading(world.org_id) as tx:
         assert tx.execute(own).scalar() == 0
+
+
+def test_work_whose_answer_cannot_be_kept_is_not_done(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as broken:
+        broken.setattr(idempotency, "keep_answer", fail)
+        assert refused(post(world, "products", AIR, "k1")) == (500, "internal_error")
+    assert world.get("products")["data"] == []
+    assert world.get("events", eventName="configuration.product.created")["data"] == []
+    assert post(world, "products", AIR, "k1").status_code == 200
 
 
 def test_while_the_first_is_carried_out_the_second_is_sent_away(world: World) -> None:

@@ -27,12 +27,11 @@ def answer_once(route: Route, call: Call, *parts: bytes, carry_out: Callable[[Ca
     Raises BadIdempotencyKey, IdempotencyKeyInUse, IdempotencyKeyReused.
     """
     request = keyed_request(route.operation_id, call.headers[HEADER], *parts)
-    database = call.services.database
-    with database.transaction(call.org_id, call.principal.id) as tx:
+    with call.writing() as tx:
         kept = kept_answer(tx, request)
         if kept is not None:
             return Replayed(kept)
-        services = replace(call.services, database=OneTransaction(database, tx))
-        answer = carry_out(replace(call, services=services))
+        inside = OneTransaction(call.services.database, tx)
+        answer = carry_out(replace(call, services=replace(call.services, database=inside)))
         keep_answer(tx, request, answer)
     return answer

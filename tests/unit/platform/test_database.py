@@ -11,10 +11,11 @@ from sqlalchemy.exc import ProgrammingError
 from tallystick.catalogue.product import Product
 from tallystick.events.record import record_change
 from tallystick.platform.clock import SystemClock
-from tallystick.platform.database import EVERY_ORGANIZATION, NOBODY, ChangesCrossed, Database
+from tallystick.platform.database import EVERY_ORGANIZATION, NOBODY, ChangesCrossed, Database, OneTransaction
 from tallystick.platform.ids import new_id
 from tallystick.platform.resources import resource_of
 from tallystick.platform.resources.transaction import column_values
+from tallystick.platform.resources.wire import InvalidBody
 
 PRODUCTS = resource_of(Product).table
 ACME, OTHER = new_id(), new_id()
@@ -97,4 +98,40 @@ def test_of_two_changes_that_wait_for_each_other_one_is_undone(migrated_url: str
     assert sorted(outcomes) == ["done", "undone"]
     with database.transaction(ACME) as tx:
         assert len(tx.find(Product)) == 2
+    database.close()
+
+
+def add(inside: Database, org_id: str, code: str) -> None:
+    with inside.transaction(org_id, "somebody") as part:
+        part.create(Product(name=code, code=code))
+
+
+def add_and_fail(database: Database, org_id: str, code: str) -> None:
+    with database.transaction(ACME) as tx:
+        inside = OneTransaction(database, tx)
+        add(inside, org_id, code)
+        assert code in names(inside, org_id), "it reads what it has written"
+        raise ZeroDivisionError
+
+
+def test_inside_one_transaction_everything_is_stored_with_it_or_not_at_all(database: Database) -> None:
+    with pytest.raises(ZeroDivisionError):
+        add_and_fail(database, ACME, "lost")
+    assert names(database, ACME) == {ACME}
+
+    with database.transaction(ACME) as tx:
+        inside = OneTransaction(database, tx)
+        add(inside, ACME, "kept")
+        with pytest.raises(InvalidBody):
+            add(inside, ACME, "kept")  # the code is taken: only this part is undone
+    assert names(database, ACME) == {ACME, "kept"}
+    with database.reading(ACME) as tx:
+        assert [p.created_by for p in tx.find(Product, code="kept")] == ["somebody"]
+
+
+def test_inside_one_transaction_other_organizations_go_by_themselves(migrated_url: str) -> None:
+    database = Database(migrated_url, SystemClock(), record_change, pool_size=2)
+    with pytest.raises(ZeroDivisionError):
+        add_and_fail(database, OTHER, "stays")
+    assert names(database, OTHER) == {"stays"}
     database.close()
