@@ -45,11 +45,17 @@ class Engine:
         with self.connection() as connection:
             if "query" in parameters:
                 return insert(connection, parameters["query"], body)
-            settings = ", ".join(f"{k} = '{v}'" for k, v in parameters.items() if k not in PROTOCOL)
             sql = body.decode()
+            own = sql.rpartition(" SETTINGS ")[2] if " SETTINGS " in sql else ""
+            left = {k: v for k, v in parameters.items() if k not in PROTOCOL and f"{k} = " not in own}
+            settings = ", ".join(f"{k} = '{v}'" for k, v in left.items())
             if settings and sql.upper().startswith("SELECT"):
-                sql = f"{sql} SETTINGS {settings}"
-            answer = connection.query(sql, parameters.get("default_format", "TabSeparated"))
+                sql = f"{sql.removesuffix(own)}{settings}, {own}" if own else f"{sql} SETTINGS {settings}"
+            try:
+                answer = connection.query(sql, parameters.get("default_format", "TabSeparated"))
+            except (RuntimeError, chdb.ChdbError):
+                connection.query("SELECT 1", "CSV")  # takes along what would stand before the next answer
+                raise
             return bytes(answer.bytes() or b"")
 
 

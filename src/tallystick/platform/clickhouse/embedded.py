@@ -67,14 +67,14 @@ class EmbeddedClickHouse:
 
     def read(self, sql: str, *, lane: Lane = Lane.READ) -> pa.Table:
         """Run one SELECT; see the interface."""
-        with self._connection(lane) as connection, _mapped_errors():
+        with self._connection(lane) as connection, _mapped_errors(connection):
             answer = connection.query(sql, "ArrowStream")
             # A copy, while `answer` lives: chDB frees the bytes with it, whatever view still looks at them.
             return from_stream(answer.bytes())
 
     def execute(self, sql: str) -> None:
         """Run one statement that gives no rows; see the interface."""
-        with self._connection(Lane.SCAN) as connection, _mapped_errors():
+        with self._connection(Lane.SCAN) as connection, _mapped_errors(connection):
             connection.query(sql, "Null")
 
     def insert(self, table: str, block: pa.Table, token: str) -> None:
@@ -82,7 +82,11 @@ class EmbeddedClickHouse:
 
         Not by chDB's `send_insert`: its `finish` says all is well when the part could not be written.
         """
-        with self._connection(Lane.WRITE) as connection, _mapped_errors(), _handed_over(block) as path:
+        with (
+            self._connection(Lane.WRITE) as connection,
+            _mapped_errors(connection),
+            _handed_over(block) as path,
+        ):
             connection.query(insert_statement(table, block, token, f"FROM INFILE '{path}'"), "Null")
 
     def close(self) -> None:
@@ -165,11 +169,20 @@ def _handed_over(block: pa.Table) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def _mapped_errors() -> Iterator[None]:
+def _mapped_errors(connection: Any) -> Iterator[None]:
     try:
         yield
     except (RuntimeError, chdb.ChdbError, OSError) as error:
+        _drain(connection)
         raise error_from(str(error)) from error
+
+
+def _drain(connection: Any) -> None:
+    """Read away what a failed query left: chDB puts it in front of the next answer of the connection."""
+    with contextlib.suppress(RuntimeError, chdb.ChdbError):
+        for _ in range(3):
+            if bytes(connection.query("SELECT 1", "CSV").bytes()) == b"1\n":
+                return
 
 
 def _reason(error: BaseException) -> str:
