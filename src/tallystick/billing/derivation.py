@@ -30,6 +30,7 @@ class UsageSource(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omi
     end: datetime
     account_ids: tuple[str, ...]
     segment: dict[str, str] | None = None
+    sql: str | None = None
 
 
 class InputFrom(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):

@@ -71,8 +71,9 @@ def _measured(usage: UsageSource) -> str:
     segment = ", ".join(f"{k}={v}" for k, v in (usage.segment or {}).items())
     of_segment = f" where {segment}" if segment else ""
     pooled = f", {len(usage.account_ids)} accounts pooled" if len(usage.account_ids) > 1 else ""
+    what = usage.field if usage.sql is None else f"({' '.join(usage.sql.split())})"
     return (
-        f"{usage.method} of {usage.field} on meter {usage.meter_code}{of_segment}{pooled},"
+        f"{usage.method} of {what} on meter {usage.meter_code}{of_segment}{pooled},"
         f" {_instant(usage.start)} <= ts < {_instant(usage.end)}"
     )
 

@@ -10,8 +10,11 @@ from decimal import Decimal
 from typing import Protocol
 
 from tallystick.billing.calculate.inputs import Part, UsageKey
+from tallystick.billing.custom_usage import Quantities
+from tallystick.catalogue.aggregation import Method as AggregationMethod
 from tallystick.kernel.errors import invariant
 from tallystick.kernel.periods import Period
+from tallystick.usage.store.custom import CustomQuery
 from tallystick.usage.store.model import Method, Slot, SlotKind, Usage, UsageQuery
 
 COMMON = 20
@@ -30,9 +33,13 @@ class UsageQueries(Protocol):
         """Answer one aggregation for all its accounts and windows, in no order."""
         ...
 
+    def custom_number(self, org_id: str, query: CustomQuery) -> Decimal | None:
+        """Answer one CUSTOM_SQL query for one account and window; None is no data. Raises CustomSqlFailed."""
+        ...
 
-def load_quantities(queries: UsageQueries, org_id: str, wanted: Wanted) -> dict[UsageKey, Decimal]:
-    """Give the quantity of each key that has data.
+
+def load_quantities(queries: UsageQueries, org_id: str, wanted: Wanted) -> Quantities:
+    """Give the quantity of each key that has data. A CUSTOM_SQL query that fails, fails when it is read.
 
     wanted: may repeat. Accounts whose usage is pooled are asked as one, for distinct values and
     averages cannot be added up afterwards (semantics §17).
@@ -43,8 +50,11 @@ def load_quantities(queries: UsageQueries, org_id: str, wanted: Wanted) -> dict[
         asked = (each.aggregation.id, each.segment is None)
         parts.setdefault(asked, each)
         keys.setdefault(asked, set()).add(key)
-    quantities: dict[UsageKey, Decimal] = {}
+    quantities = Quantities()
     for asked, each in parts.items():
+        if each.aggregation.aggregation is AggregationMethod.CUSTOM_SQL:
+            quantities.ask(queries, org_id, each, keys[asked])
+            continue
         for query in usage_queries(each, keys[asked]):
             quantities |= _answered(queries.aggregate(org_id, query), query, each.aggregation.id)
     return quantities

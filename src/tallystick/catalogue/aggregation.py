@@ -6,6 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from tallystick.catalogue.custom_sql import CustomSqlRefused, position, read_custom_sql
 from tallystick.catalogue.meter import Meter
 from tallystick.catalogue.product import Product
 from tallystick.kernel.problems import Problem
@@ -38,9 +39,18 @@ class Method(StrEnum):
     MEAN = "MEAN"
     UNIQUE = "UNIQUE"
     CUSTOM_SQL = "CUSTOM_SQL"
+    TIME_WEIGHTED = "TIME_WEIGHTED"
+    "Beyond the original API: unit-hours, each level held until the next one or the window's end."
 
 
-TEXT_METHODS = frozenset({Method.COUNT, Method.UNIQUE})
+CONTRACT_METHODS = Meta(
+    description="TIME_WEIGHTED is beyond the original API; only an aggregation made with it answers with it.",
+    extra_json_schema={
+        "enum": [m.value for m in Method if m is not Method.TIME_WEIGHTED],
+        "x-extensible-enum": [Method.TIME_WEIGHTED.value],
+    },
+)
+TEXT_METHODS = frozenset({Method.COUNT, Method.UNIQUE, Method.CUSTOM_SQL})
 Segment = dict[str, str]
 SegmentUser = Callable[[Transaction, str, Segment | None], str | None]
 
@@ -61,7 +71,7 @@ class Aggregation(Entity, kw_only=True):
     code: Identifier | None = None
     meter_id: Annotated[Id, Ref(Meter)]
     target_field: Annotated[str, Meta(min_length=1, max_length=80)]
-    aggregation: Method
+    aggregation: Annotated[Method, CONTRACT_METHODS]
     rounding: UsageRounding
     quantity_per_unit: Positive
     unit: Annotated[str, Meta(min_length=1, max_length=50)]
@@ -87,7 +97,7 @@ class Aggregation(Entity, kw_only=True):
         keys = [tuple(sorted(s.items())) for s in self.segments]
         yield from no_repeats("segments[{i}]", keys, "this segment stands twice")
         if self.aggregation is Method.CUSTOM_SQL:
-            yield Problem("aggregation", "not_available", "CUSTOM_SQL is not available in this version")
+            yield from self._custom_sql(None)
         elif self.custom_sql is not None:
             yield Problem("customSql", "not_applicable", "is only used with the aggregation CUSTOM_SQL")
 
@@ -108,7 +118,21 @@ class Aggregation(Entity, kw_only=True):
             message = f"the compound aggregation {compound.name!r} calculates with it"
             yield Problem("code", "code_in_use", message)
 
+    def _custom_sql(self, meter: Meter | None) -> Iterator[Problem]:
+        """Check that the SQL may be run, over the fields of this meter if it is given."""
+        if self.custom_sql is None:
+            yield Problem("customSql", "required", "is required with the aggregation CUSTOM_SQL")
+            return
+        try:
+            read_custom_sql(self.custom_sql, None if meter is None else {f.code for f in meter.fields})
+        except CustomSqlRefused as refused:
+            yield Problem(
+                "customSql", "invalid_sql", f"{position(self.custom_sql, refused.at)}{refused.reason}"
+            )
+
     def _suits(self, meter: Meter) -> Iterator[Problem]:
+        if self.aggregation is Method.CUSTOM_SQL and not list(self._custom_sql(None)):
+            yield from self._custom_sql(meter)
         target = meter.field(self.target_field)
         if target is None:
             yield Problem(

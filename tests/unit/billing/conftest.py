@@ -31,6 +31,7 @@ from tallystick.pricing.plan import Plan
 from tallystick.pricing.plan_template import PlanTemplate
 from tallystick.pricing.pricing import Pricing, PricingBand
 from tallystick.rating.units import UsageRounding
+from tallystick.usage.store.custom import CustomQuery, CustomSqlFailed
 from tallystick.usage.store.model import Method as StoreMethod
 from tallystick.usage.store.model import Usage, UsageQuery
 from tests.conftest import MakeDatabase
@@ -58,6 +59,9 @@ class ListedUsage:
 
     def add(self, account_id: str, ts: datetime, value: str, text: str = "") -> None:
         self.measurements.append((account_id, ts, D(value), text))
+
+    def custom_number(self, org_id: str, query: CustomQuery) -> D | None:
+        raise CustomSqlFailed("The SQL is not run here.")
 
     def aggregate(self, org_id: str, query: UsageQuery) -> list[Usage]:
         self.queries += 1

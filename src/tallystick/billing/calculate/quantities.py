@@ -133,4 +133,5 @@ def _source(
         end=window.end,
         account_ids=account_ids,
         segment=dict(segment) if segment else None,
+        sql=aggregation.custom_sql,
     )

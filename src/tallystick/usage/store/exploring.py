@@ -190,6 +190,8 @@ def check(selection: Selection, summary: Summary) -> None:
     invariant(bool(summary.figures), "a summary needs a figure")
     invariant(all(field.meter_id in asked for field in fields), "a field of a meter that is not selected")
     invariant(all(f.slot.kind is SlotKind.TEXT for f in summary.texts), "groups are texts")
+    weighted = any(f.method is Method.TIME_WEIGHTED for f in summary.figures)
+    invariant(not weighted, "time weights are no figure of a summary: they look before the window")
     counting = {Method.COUNT, Method.UNIQUE}
     sound = all(f.method in counting or f.field.slot.kind is SlotKind.NUMBER for f in summary.figures)
     invariant(sound, "only numbers can be calculated with")

@@ -70,6 +70,8 @@ class Method(StrEnum):
     LATEST = "LATEST"
     MEAN = "MEAN"
     UNIQUE = "UNIQUE"
+    TIME_WEIGHTED = "TIME_WEIGHTED"
+    "Beyond the original: unit-hours, each level held until the next one or the window's end (weighted.py)."
 
 
 ANY = "*"
@@ -112,7 +114,8 @@ class Usage(msgspec.Struct, frozen=True):
     """One answer. Nothing is answered for an account, window or segment without any value.
 
     window, segment: positions in the query's own tuples. group: the texts of `group_by`.
-    value: exact; SUM keeps 12 places, MEAN is divided to 50 digits. count: how many values went in.
+    value: exact; SUM keeps 12 places, MEAN and TIME_WEIGHTED are divided to 50 digits. count: how many
+    values went in; with TIME_WEIGHTED how many levels held for some time, one of before the window included.
     """
 
     account_id: str | None

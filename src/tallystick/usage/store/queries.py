@@ -13,7 +13,7 @@ from tallystick.usage.store.model import ANY, DECIMAL_PLACES, Filter, Method, Sl
 from tallystick.usage.store.schema import DATABASE, TABLE, slot_sql
 
 # One number: a pair of instants is compared three to five times slower. A receipt has 17 digits at most.
-_ORDER: Final = (
+ORDER: Final = (
     "toDecimal128(toUnixTimestamp64Milli(ts), 0) * 100000000000000000 + toUnixTimestamp64Micro(received_at)"
 )
 _NUMBERS: Final = {
@@ -22,8 +22,9 @@ _NUMBERS: Final = {
     Method.MEAN: f"sum(toDecimal256({{field}}, {DECIMAL_PLACES}))",
     Method.MIN: "min({field})",
     Method.MAX: "max({field})",
-    Method.LATEST: f"argMax({{field}}, {_ORDER})",
+    Method.LATEST: f"argMax({{field}}, {ORDER})",
 }
+_NEEDS_NUMBER: Final = {*_NUMBERS, Method.TIME_WEIGHTED}
 
 Place = tuple[str, datetime, datetime]
 "A row's place in a listing: account, ts, receipt."
@@ -35,7 +36,8 @@ def aggregate(org_id: str, query: UsageQuery) -> str:
     Columns: account_id unless pooled, window (from 0), segment (from 0) if the query has segments, g0, g1 …
     for `group_by`, value, n (how many values).
     """
-    _check(query)
+    invariant(query.method is not Method.TIME_WEIGHTED, "time weights are asked by weighted.py")
+    check(query)
     keys: dict[str, str] = {}
     if query.per_account:
         keys["account_id"] = "account_id"
@@ -48,7 +50,7 @@ def aggregate(org_id: str, query: UsageQuery) -> str:
         window, windows_join = "window_of", f" ARRAY JOIN {_windows_of_any(query.windows)} AS window_of"
     keys["window"] = window
     if query.segments:
-        keys["segment"] = _segment(query.segments)
+        keys["segment"] = segment_sql(query.segments)
     keys |= {f"g{position}": slot_sql(slot) for position, slot in enumerate(query.group_by)}
     value, count = value_sql(query.method, slot_sql(query.field) if query.field else None)
     selected = ", ".join(f"{expression} AS {name}" for name, expression in keys.items())
@@ -57,8 +59,8 @@ def aggregate(org_id: str, query: UsageQuery) -> str:
         having.append("segment >= 0")
     return (
         f"SELECT {selected}, {value} AS value, {count} AS n FROM {TABLE}{windows_join} "
-        f"WHERE {_where(org_id, query.meter_id, query.windows, query.account_ids, query.filters)} "
-        f"GROUP BY {', '.join(keys)} HAVING {' AND '.join(having)}"
+        f"WHERE {chosen(org_id, query.meter_id, query.account_ids, query.filters)} "
+        f"AND {inside(whole(query.windows))} GROUP BY {', '.join(keys)} HAVING {' AND '.join(having)}"
     )
 
 
@@ -70,7 +72,7 @@ def measurements(
     page: tuple[Place | None, int],
 ) -> str:
     """Write the listing of a meter's measurements in order. page: behind which row, how many."""
-    where = _where(org_id, meter_id, (window,), account_ids, ())
+    where = f"{chosen(org_id, meter_id, account_ids, ())} AND {inside(window)}"
     after, limit = page
     if after is not None:
         account, ts, received_at = sql.uuid(after[0]), sql.instant_ms(after[1]), sql.instant_us(after[2])
@@ -118,12 +120,13 @@ def parts(selected: str) -> str:
     )
 
 
-def _check(query: UsageQuery) -> None:
+def check(query: UsageQuery) -> None:
+    """Crash on a question that makes no sense; a caller has to refuse it before."""
     invariant(bool(query.windows), "a usage query needs a window")
     invariant(not (query.segments and query.group_by), "segments and group_by exclude each other")
     invariant(query.field is not None or query.method is Method.COUNT, f"{query.method} needs a field")
     number = query.field is not None and query.field.kind is SlotKind.NUMBER
-    invariant(number or query.method not in _NUMBERS, f"{query.method} needs a number field")
+    invariant(number or query.method not in _NEEDS_NUMBER, f"{query.method} needs a number field")
 
 
 def value_sql(method: Method, field: str | None) -> tuple[str, str]:
@@ -141,19 +144,18 @@ def value_sql(method: Method, field: str | None) -> tuple[str, str]:
     return _NUMBERS[method].format(field=field), counted
 
 
-def _where(
-    org_id: str,
-    meter_id: str,
-    windows: Sequence[Period],
-    account_ids: Sequence[str] | None,
-    filters: Sequence[Filter],
-) -> str:
+def chosen(org_id: str, meter_id: str, account_ids: Sequence[str] | None, filters: Sequence[Filter]) -> str:
+    """Write the condition of one meter's measurements, of these accounts, that pass the filters."""
     terms = [f"org_id = {sql.uuid(org_id)}", f"meter_id = {sql.uuid(meter_id)}"]
     if account_ids is not None:
         terms.append(f"account_id IN ({sql.uuids(account_ids)})" if account_ids else "0")
-    terms.append(inside(Period(min(w.start for w in windows), max(w.end for w in windows))))
     terms += map(filter_sql, filters)
     return " AND ".join(terms)
+
+
+def whole(windows: Sequence[Period]) -> Period:
+    """Give the least span that holds all windows."""
+    return Period(min(w.start for w in windows), max(w.end for w in windows))
 
 
 def filter_sql(each: Filter) -> str:
@@ -194,7 +196,7 @@ def _windows_of_any(windows: Sequence[Period]) -> str:
     return f"arrayFilter(at -> at >= 0, [{found}])"
 
 
-def _segment(segments: Sequence[Mapping[Slot, str]]) -> str:
+def segment_sql(segments: Sequence[Mapping[Slot, str]]) -> str:
     """Number the most specific segment a row matches, -1 for none.
 
     Rule: semantics §10 — fewest wildcards first, then the leftmost fixed value. Segments that fix the same

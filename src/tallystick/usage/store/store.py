@@ -11,9 +11,11 @@ import pyarrow.compute as pc
 
 from tallystick.kernel.decimals import divide
 from tallystick.kernel.periods import Period
+from tallystick.platform.clickhouse.errors import ClickHouseRefused, ClickHouseUnavailable
 from tallystick.platform.clickhouse.transport import ClickHouse, Lane
-from tallystick.usage.store import exploring, queries, schema
+from tallystick.usage.store import custom, exploring, queries, schema, weighted
 from tallystick.usage.store.blocks import fold_slots
+from tallystick.usage.store.custom import CustomQuery
 from tallystick.usage.store.exploring import Selection, Summary, SummaryRow
 from tallystick.usage.store.model import Method, Slot, StoreStats, Usage, UsageQuery
 
@@ -53,7 +55,8 @@ class UsageStore:
         lane: SCAN when the question is for all accounts, READ otherwise, unless told.
         """
         lane = lane or (Lane.SCAN if query.account_ids is None else Lane.READ)
-        answer = self._clickhouse.read(queries.aggregate(org_id, query), lane=lane)
+        write = weighted.aggregate if query.method is Method.TIME_WEIGHTED else queries.aggregate
+        answer = self._clickhouse.read(write(org_id, query), lane=lane)
         rows = answer.num_rows
         accounts = answer["account_id"].to_pylist() if query.per_account else [None] * rows
         segments = answer["segment"].to_pylist() if query.segments else [None] * rows
@@ -78,6 +81,17 @@ class UsageStore:
             )
             for account, window, segment, group, value, count in columns
         ]
+
+    def custom_number(self, org_id: str, query: CustomQuery) -> Decimal | None:
+        """Answer a CUSTOM_SQL query; None is no data. Raises CustomSqlFailed."""
+        try:
+            found = self._clickhouse.read(custom.number(org_id, query), lane=Lane.EXPLORE)
+        except (ClickHouseRefused, ClickHouseUnavailable) as error:
+            failed = custom.failure(error)
+            if failed is None:
+                raise
+            raise failed from error
+        return custom.answer(found.column(0).to_pylist())
 
     def measurements(
         self, org_id: str, meter_id: str, window: Period, account_ids: Sequence[str] | None = None
@@ -170,4 +184,6 @@ def _lane(selection: Selection) -> Lane:
 
 def _quantity(method: Method, value: Decimal | int, count: int) -> Decimal:
     exact = Decimal(value)
+    if method is Method.TIME_WEIGHTED:
+        return divide(exact, weighted.MS_AN_HOUR)
     return divide(exact, Decimal(count)) if method is Method.MEAN else exact
