@@ -49,6 +49,7 @@ from tallystick.usage.file_upload_job import UploadRunner
 from tallystick.usage.resolution import CodeCache, Resolution
 from tallystick.usage.retention import register_forgetting
 from tallystick.usage.service import Ingest
+from tallystick.usage.store.schema import CLUSTER_INSERT
 from tallystick.usage.store.store import UsageStore
 from tallystick.usage.store.writer import GroupedWriter
 from tallystick.usage.upkeep import Upkeep
@@ -120,7 +121,7 @@ def open_services(platform: Platform, step: Step = lambda _: None) -> Iterator[S
     with ExitStack() as stack:
         step("Opening the usage store")
         clickhouse = stack.enter_context(_clickhouse(platform))
-        store = UsageStore(clickhouse)
+        store = UsageStore(clickhouse, cluster=_cluster(platform))
         store.migrate()
         writer = GroupedWriter(store, platform.clock)
         writer.start()
@@ -138,7 +139,9 @@ def open_services(platform: Platform, step: Step = lambda _: None) -> Iterator[S
             ingest=Ingest(platform.database, writer, platform.clock, platform.resolution, derive),
             signed_urls=SignedUrls(secret, platform.clock),
             usage=store,
-            retention=UsageRetention(platform.database, Upkeep(clickhouse), platform.clock),
+            retention=UsageRetention(
+                platform.database, Upkeep(clickhouse, _cluster(platform)), platform.clock
+            ),
             files=files,
             lookup_files=LookupFiles(files),
             explorer=Explorer(platform.database, store, platform.clock),
@@ -150,8 +153,8 @@ def open_services(platform: Platform, step: Step = lambda _: None) -> Iterator[S
 def open_usage_retention(platform: Platform) -> Iterator[UsageRetention]:
     """Open what measures and drops usage, of a home that no server holds."""
     with _clickhouse(platform) as clickhouse:
-        UsageStore(clickhouse).migrate()
-        yield UsageRetention(platform.database, Upkeep(clickhouse), platform.clock)
+        UsageStore(clickhouse, cluster=_cluster(platform)).migrate()
+        yield UsageRetention(platform.database, Upkeep(clickhouse, _cluster(platform)), platform.clock)
 
 
 def operator_urls(settings: Settings) -> SignedUrls:
@@ -186,10 +189,18 @@ def signing_secret(platform: Platform) -> bytes:
     return (platform.settings.secret or platform.home.secret()).encode()
 
 
+def _cluster(platform: Platform) -> str | None:
+    """Give the name of the cluster, if there is a server that can have one."""
+    return platform.settings.clickhouse_cluster if platform.settings.clickhouse_url else None
+
+
 @contextmanager
 def _clickhouse(platform: Platform) -> Iterator[ClickHouse]:
     url = platform.settings.clickhouse_url
-    clickhouse: ClickHouse = HttpClickHouse(url) if url else EmbeddedClickHouse(platform.home.usage)
+    settings = CLUSTER_INSERT if _cluster(platform) else None
+    clickhouse: ClickHouse = (
+        HttpClickHouse(url, insert_settings=settings) if url else EmbeddedClickHouse(platform.home.usage)
+    )
     try:
         yield clickhouse
     finally:

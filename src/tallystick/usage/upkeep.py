@@ -42,8 +42,9 @@ class UsageStats(msgspec.Struct, frozen=True, rename="camel"):
 class Upkeep:
     """Measures the usage store and drops months of it; decides nothing. Raises ClickHouseUnavailable."""
 
-    def __init__(self, clickhouse: ClickHouse) -> None:
+    def __init__(self, clickhouse: ClickHouse, cluster: str | None = None) -> None:
         self._clickhouse = clickhouse
+        self._cluster = cluster
 
     def stats(self) -> UsageStats:
         """Measure the store."""
@@ -55,14 +56,16 @@ class Upkeep:
     def months(self) -> list[MonthStored]:
         """Measure each month that has measurements, oldest first."""
         selected = "toUInt32(partition) AS month, sum(rows) AS r, sum(bytes_on_disk) AS b, count() AS p"
-        answer = self._clickhouse.read(f"{queries.parts(selected)} GROUP BY month ORDER BY month")
+        answer = self._clickhouse.read(
+            f"{queries.parts(selected, self._cluster)} GROUP BY month ORDER BY month"
+        )
         columns = (answer[name].to_pylist() for name in ("month", "r", "b", "p"))
         return [MonthStored(_named(m), int(r), int(b), int(p)) for m, r, b, p in zip(*columns, strict=True)]
 
     def drop(self, month: str) -> None:
         """Drop a month of all organizations, for good; harmless to repeat. month: `2025-01`."""
         number = int(date.fromisoformat(f"{month}-01").strftime("%Y%m"))
-        self._clickhouse.execute(f"ALTER TABLE {schema.TABLE} DROP PARTITION {number}")
+        self._clickhouse.execute(schema.drop_month(number, self._cluster))
 
     def _organizations(self) -> list[OrganizationStored]:
         answer = self._clickhouse.read(

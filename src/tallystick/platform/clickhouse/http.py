@@ -1,6 +1,7 @@
 """A ClickHouse server over HTTP, Arrow both ways."""
 
 import time
+from collections.abc import Mapping
 from typing import Final
 
 import httpx
@@ -30,10 +31,13 @@ class HttpClickHouse:
     """A ClickHouse (see transport.py) at `url`, such as `https://user:secret@host:8443`.
 
     Inserts and reads are tried three times when the connection breaks: reads change nothing, and an insert
-    carries its token.
+    carries its token. insert_settings: of every insert, as SQL; a cluster's are in `usage.store.schema`.
     """
 
-    def __init__(self, url: str, limits: HttpLimits | None = None) -> None:
+    def __init__(
+        self, url: str, limits: HttpLimits | None = None, insert_settings: Mapping[str, str] | None = None
+    ) -> None:
+        self._insert_settings = insert_settings
         self._limits = limits or HttpLimits()
         address = httpx.URL(url)
         headers = {}
@@ -66,7 +70,7 @@ class HttpClickHouse:
 
     def insert(self, table: str, block: pa.Table, token: str) -> None:
         """Store a block durably, once per token; see the interface."""
-        statement = insert_statement(table, block, token)
+        statement = insert_statement(table, block, token, extra=self._insert_settings)
         self._send({"query": statement}, to_stream(block), self._limits.read_s)
 
     def close(self) -> None:

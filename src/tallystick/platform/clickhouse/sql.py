@@ -1,6 +1,6 @@
 """Values as ClickHouse SQL text. Every value that enters a statement passes here."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -56,14 +56,17 @@ def instant_us(instant: datetime) -> str:
     return f"fromUnixTimestamp64Micro({microseconds(instant)}, 'UTC')"
 
 
-def insert_statement(table: str, block: pa.Table, token: str, source: str = "") -> str:
+def insert_statement(
+    table: str, block: pa.Table, token: str, source: str = "", extra: Mapping[str, str] | None = None
+) -> str:
     """Write the INSERT of a block as ArrowStream; its token makes sending it again harmless.
 
-    source: `FROM INFILE '…'` when the rows do not follow the statement.
+    source: `FROM INFILE '…'` when the rows do not follow the statement. extra: more settings, as SQL.
     """
     columns = ", ".join(block.column_names)
     settings = (
         f"insert_deduplicate = 1, insert_deduplication_token = '{token}', "
         "max_partitions_per_insert_block = 0, async_insert = 0"
     )
+    settings += "".join(f", {name} = {value}" for name, value in (extra or {}).items())
     return f"INSERT INTO {table} ({columns}) {source} SETTINGS {settings} FORMAT ArrowStream"

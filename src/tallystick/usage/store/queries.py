@@ -10,7 +10,7 @@ from tallystick.kernel.errors import invariant
 from tallystick.kernel.periods import Period
 from tallystick.platform.clickhouse import sql
 from tallystick.usage.store.model import ANY, DECIMAL_PLACES, Filter, Method, Slot, SlotKind, UsageQuery
-from tallystick.usage.store.schema import DATABASE, TABLE, slot_sql
+from tallystick.usage.store.schema import DATABASE, LOCAL, TABLE, slot_sql
 
 # One number: a pair of instants is compared three to five times slower. A receipt has 17 digits at most.
 ORDER: Final = (
@@ -112,12 +112,11 @@ def recent_hashes(partition: int, since: datetime, week_s: int) -> str:
     )
 
 
-def parts(selected: str) -> str:
-    """Write a question about the table's live parts."""
-    return (
-        f"SELECT {selected} FROM system.parts "
-        f"WHERE active AND database = '{DATABASE}' AND table = 'measurements'"
-    )
+def parts(selected: str, cluster: str | None = None) -> str:
+    """Write a question about the table's live parts; on a cluster of one replica of each shard."""
+    source = "system.parts" if cluster is None else f"cluster({sql.text(cluster)}, system.parts)"
+    table = TABLE.partition(".")[2] if cluster is None else LOCAL
+    return f"SELECT {selected} FROM {source} WHERE active AND database = '{DATABASE}' AND table = '{table}'"
 
 
 def check(query: UsageQuery) -> None:

@@ -4,6 +4,7 @@ from typing import Final
 
 import pyarrow as pa
 
+from tallystick.platform.clickhouse import sql
 from tallystick.usage.store.model import DECIMAL_DIGITS, DECIMAL_PLACES, SLOTS, Slot, SlotKind
 
 DATABASE: Final = "tallystick"
@@ -48,23 +49,59 @@ _COLUMNS: Final = (
     # Part of every insert, so it can never miss a uid that the table has.
     "PROJECTION by_uid INDEX uid_hash TYPE basic",
 )
-_SETTINGS: Final = (
-    "fsync_after_insert = 1",
-    "fsync_part_directory = 1",
-    "non_replicated_deduplication_window = 1000",
-)
+_DURABLE: Final = "fsync_after_insert = 1, fsync_part_directory = 1"
+_ORDERED: Final = "PARTITION BY toYYYYMM(ts) ORDER BY (org_id, meter_id, account_id, ts)"
+LOCAL: Final = "measurements_local"
+"On a cluster each shard's own part; TABLE then spreads over them."
+# The same replicas of a shard share a path in the keeper; the server fills in both names.
+_REPLICATED: Final = f"ReplicatedMergeTree('/clickhouse/tables/{{shard}}/{DATABASE}/{LOCAL}', '{{replica}}')"
+_SHARD: Final = "cityHash64(org_id, account_id)"
+CLUSTER_INSERT: Final = {
+    # Acknowledged is on most replicas of each shard; without the timeout a dead replica holds it for 600 s.
+    "distributed_foreground_insert": "1",
+    "insert_quorum": "'auto'",
+    "insert_quorum_timeout": "20000",
+}
+"What an insert into a cluster asks for. After an error, of unknown end, the same block goes out again."
 
 
-def statements() -> tuple[str, ...]:
-    """Give the statements that make the schema, each harmless to run again."""
+def statements(cluster: str | None = None) -> tuple[str, ...]:
+    """Give the statements that make the schema, each harmless to run again.
+
+    cluster: its name; accounts are spread over its shards, and a shard's replicas keep the same.
+    """
+    if cluster is not None:
+        return _on_cluster(sql.text(cluster))
     return (
         f"CREATE DATABASE IF NOT EXISTS {DATABASE}",
         (
             f"CREATE TABLE IF NOT EXISTS {TABLE} ({', '.join(_COLUMNS)}) ENGINE = MergeTree "
-            "PARTITION BY toYYYYMM(ts) ORDER BY (org_id, meter_id, account_id, ts) "
-            f"SETTINGS {', '.join(_SETTINGS)}"
+            f"{_ORDERED} SETTINGS {_DURABLE}, non_replicated_deduplication_window = 1000"
         ),
     )
+
+
+def _on_cluster(cluster: str) -> tuple[str, ...]:
+    plain = [column.partition(" CODEC")[0] for column in _COLUMNS if not column.startswith("PROJECTION")]
+    return (
+        f"CREATE DATABASE IF NOT EXISTS {DATABASE} ON CLUSTER {cluster}",
+        (
+            f"CREATE TABLE IF NOT EXISTS {DATABASE}.{LOCAL} ON CLUSTER {cluster} ({', '.join(_COLUMNS)}) "
+            f"ENGINE = {_REPLICATED} {_ORDERED} "
+            f"SETTINGS {_DURABLE}, replicated_deduplication_window = 1000"
+        ),
+        (
+            f"CREATE TABLE IF NOT EXISTS {TABLE} ON CLUSTER {cluster} ({', '.join(plain)}) "
+            f"ENGINE = Distributed({cluster}, '{DATABASE}', '{LOCAL}', {_SHARD})"
+        ),
+    )
+
+
+def drop_month(month: int, cluster: str | None = None) -> str:
+    """Write the dropping of a month of `ts`, such as 202501."""
+    if cluster is None:
+        return f"ALTER TABLE {TABLE} DROP PARTITION {month}"
+    return f"ALTER TABLE {DATABASE}.{LOCAL} ON CLUSTER {sql.text(cluster)} DROP PARTITION {month}"
 
 
 def slot_sql(slot: Slot) -> str:

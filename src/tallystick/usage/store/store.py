@@ -32,13 +32,16 @@ class UsageStore:
     Raises ClickHouseUnavailable when the engine cannot answer now.
     """
 
-    def __init__(self, clickhouse: ClickHouse, *, page_rows: int = 100_000) -> None:
+    def __init__(
+        self, clickhouse: ClickHouse, *, page_rows: int = 100_000, cluster: str | None = None
+    ) -> None:
         self._clickhouse = clickhouse
+        self._cluster = cluster
         self._page_rows = page_rows
 
     def migrate(self) -> None:
         """Create what the schema misses; harmless to run again."""
-        for statement in schema.statements():
+        for statement in schema.statements(self._cluster):
             self._clickhouse.execute(statement)
 
     def insert_block(self, block: pa.Table, token: str) -> None:
@@ -150,7 +153,9 @@ class UsageStore:
 
     def stats(self) -> StoreStats:
         """Measure the whole store."""
-        answer = self._clickhouse.read(queries.parts("sum(rows) AS r, sum(bytes_on_disk) AS b, count() AS p"))
+        answer = self._clickhouse.read(
+            queries.parts("sum(rows) AS r, sum(bytes_on_disk) AS b, count() AS p", self._cluster)
+        )
         return StoreStats(*(int(answer[name][0].as_py()) for name in ("r", "b", "p")))
 
     def known_uids(self, hashes: Hashes, since: datetime) -> Iterable[tuple[bytes, str]]:
@@ -166,7 +171,7 @@ class UsageStore:
 
         Gives (week since 1970, hashes, latest receipt among them in µs since 1970).
         """
-        months = self._clickhouse.read(queries.parts("DISTINCT toUInt32(partition) AS month"))
+        months = self._clickhouse.read(queries.parts("DISTINCT toUInt32(partition) AS month", self._cluster))
         for month in months["month"].to_pylist():
             read = self._clickhouse.read(queries.recent_hashes(month, since, WEEK_S), lane=Lane.SCAN)
             weeks = read["week"].to_numpy()
