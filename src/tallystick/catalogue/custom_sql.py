@@ -4,6 +4,7 @@ Nothing of a user's text is ever run. Every kind of node, every part of a node a
 stand in a query is listed here and in `custom_sql_functions`; all else is refused. Pure.
 """
 
+import logging
 import re
 from collections.abc import Collection, Iterator
 from typing import Any, ClassVar, Final
@@ -122,6 +123,7 @@ class _Parser(ClickHouseParser):
 
 
 _DIALECT: Final = ClickHouse()
+logging.getLogger("sqlglot").setLevel(logging.ERROR)  # it would log each text that is no query
 _HERE: Final = "\x00"
 "Where the measurements are to stand, while a query is written: no text of a user's holds it."
 
@@ -143,6 +145,8 @@ def _parsed(text: str) -> exp.Expr:
     except SqlglotError as error:
         told = (getattr(error, "errors", None) or [{}])[0]
         raise CustomSqlRefused("is not SQL that can be read", _place(text, told)) from None
+    except (LookupError, TypeError, ValueError, AttributeError):  # the parser's own, on broken texts
+        raise CustomSqlRefused("is not SQL that can be read") from None
     if len(found) != 1 or found[0] is None:
         raise CustomSqlRefused("must be exactly one SELECT")
     return found[0]
