@@ -135,7 +135,8 @@ def _minimum(why: Derivation, line: LineItem) -> Iterator[str]:
     elif why.minimum.in_advance:
         yield f"minimum in advance: {minimum} {line.currency}"
     else:
-        yield f"minimum {minimum} less usage {counted} = {_n(line.subtotal)} {line.currency}"
+        currency = why.conversion.to_currency if why.conversion else line.currency
+        yield f"minimum {minimum} less usage {counted} = {_n(line.converted_subtotal)} {currency}, as billed"
 
 
 def _credit(why: Derivation) -> Iterator[str]:

@@ -15,17 +15,23 @@ from tallystick.rating.credits import cap_credits
 Chooser = Callable[[DraftLine], bool]
 
 
-def cap_to_total(draft: Draft) -> Draft:
-    """Grant credits at most what they may use up, compared as it is billed: rounded, in billing currency.
+def cap_to_products(draft: Draft) -> Draft:
+    """Grant a product's credits at most what its usage is billed as: rounded, in billing currency.
 
-    A product's credits were capped exactly before; rounding may have left the product's lines a cent below
-    them. Then GLOBAL_CREDIT is capped by the whole bill. Rule: semantics §14.
+    They were capped exactly before; rounding may have left the product's lines a cent below them.
+    Rule: semantics §14.
     """
-    if not any(line.line_item_type is LineItemType.USAGE_CREDIT for line in draft.lines):
-        return draft
     lines = list(draft.lines)
     for product_id in dict.fromkeys(line.product_id for line in lines if is_product_credit(line)):
         _cap(lines, _credits_of(product_id), _usage_of(product_id))
+    return draft.with_lines(lines)
+
+
+def cap_to_total(draft: Draft) -> Draft:
+    """Grant a GLOBAL_CREDIT at most what the whole bill comes to: rounded, in billing currency (§14)."""
+    if not any(line.is_global_credit for line in draft.lines):
+        return draft
+    lines = list(draft.lines)
     _cap(lines, lambda line: line.is_global_credit, lambda line: not line.is_global_credit)
     return draft.with_lines(lines)
 

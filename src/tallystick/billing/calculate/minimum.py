@@ -5,11 +5,12 @@ from decimal import Decimal
 
 import msgspec
 
+from tallystick.billing.calculate.convert import billed, converted_to
 from tallystick.billing.calculate.draft import DraftLine, line_key, proration
-from tallystick.billing.calculate.inputs import PlanTerms
+from tallystick.billing.calculate.inputs import BillInputs, PlanTerms
 from tallystick.billing.derivation import Derivation, MinimumFrom
 from tallystick.billing.line_item import LineItemType
-from tallystick.kernel.decimals import ZERO
+from tallystick.kernel.decimals import ZERO, divide
 from tallystick.kernel.periods import Period
 from tallystick.rating.minimum import minimum_in_advance, minimum_refund, minimum_top_up
 from tallystick.rating.proration import DayShare, prorate
@@ -35,29 +36,35 @@ class Minimum(msgspec.Struct, frozen=True, kw_only=True):
         return prorate(self.whole, self.shares)
 
 
-def closing_lines(minimum: Minimum, counted: Decimal) -> Iterator[DraftLine]:
+def closing_lines(inputs: BillInputs, minimum: Minimum, counted: Decimal) -> Iterator[DraftLine]:
     """Give what closes a period: the top-up in arrears, the refund where it was paid in advance.
 
-    counted: what counts toward the minimum, exact. A zero is no line.
+    counted: what counts toward the minimum as it is billed, so that usage and top-up come to the minimum
+    to the cent, however each of them is rounded (decision 0014). A zero is no line.
     """
+    currency = minimum.terms.template.currency
+    if not minimum.in_advance and counted >= minimum.amount * inputs.rate_from(currency):
+        return
+    floor = billed(inputs, minimum.amount, currency)
     if minimum.in_advance:
-        refund = minimum_refund(counted, minimum.amount)
-        if refund:
-            yield _line(LineItemType.MINIMUM_SPEND_REFUND, minimum, counted, refund)
+        kind, amount = LineItemType.MINIMUM_SPEND_REFUND, minimum_refund(counted, floor)
     else:
-        top_up = minimum_top_up(counted, minimum.amount)
-        if top_up:
-            yield _line(LineItemType.MINIMUM_SPEND, minimum, counted, top_up)
+        kind, amount = LineItemType.MINIMUM_SPEND, minimum_top_up(counted, floor)
+    if amount:
+        why = MinimumFrom(minimum=floor, counted=counted, in_advance=minimum.in_advance)
+        priced = divide(amount, inputs.rate_from(currency))
+        yield converted_to(inputs, _line(kind, minimum, why, priced), amount)
 
 
 def advance_line(minimum: Minimum) -> Iterator[DraftLine]:
     """Give what opens a period that is paid in advance: the whole minimum."""
     amount = minimum_in_advance(minimum.amount)
     if minimum.in_advance and amount:
-        yield _line(LineItemType.MINIMUM_SPEND, minimum, ZERO, amount)
+        why = MinimumFrom(minimum=minimum.amount, counted=ZERO, in_advance=True)
+        yield _line(LineItemType.MINIMUM_SPEND, minimum, why, amount)
 
 
-def _line(kind: LineItemType, minimum: Minimum, counted: Decimal, amount: Decimal) -> DraftLine:
+def _line(kind: LineItemType, minimum: Minimum, why: MinimumFrom, amount: Decimal) -> DraftLine:
     terms = minimum.terms
     return DraftLine(
         key=line_key(kind, terms.account_plan.id, minimum.pricing_id, minimum.service),
@@ -72,6 +79,6 @@ def _line(kind: LineItemType, minimum: Minimum, counted: Decimal, amount: Decima
         accounting_product_id=minimum.accounting_product_id,
         derivation=Derivation(
             proration=proration(minimum.whole, minimum.shares, minimum.amount),
-            minimum=MinimumFrom(minimum=minimum.amount, counted=counted, in_advance=minimum.in_advance),
+            minimum=why,
         ),
     )

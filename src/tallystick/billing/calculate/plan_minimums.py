@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
+from tallystick.billing.calculate.convert import billed
 from tallystick.billing.calculate.draft import Draft, DraftLine
 from tallystick.billing.calculate.inputs import PlanTerms
 from tallystick.billing.calculate.minimum import Minimum, advance_line, closing_lines
@@ -26,7 +27,8 @@ def _lines(draft: Draft, terms: PlanTerms) -> Iterator[DraftLine]:
     name = product.name if product else terms.plan.name
     text = terms.plan.minimum_spend_description or terms.template.minimum_spend_description
     description = text or f"{name} Minimum Spend Adjustment"
-    yield from closing_lines(_minimum(terms, terms.period, whole, description), counted(draft, terms))
+    closing = _minimum(terms, terms.period, whole, description)
+    yield from closing_lines(draft.inputs, closing, counted(draft, terms))
     for period in terms.opened_periods():
         yield from advance_line(_minimum(terms, period, whole, description))
 
@@ -47,13 +49,19 @@ def _minimum(terms: PlanTerms, period: BillingPeriod, whole: Decimal, descriptio
 def counted(draft: Draft, terms: PlanTerms) -> Decimal:
     """Add up what counts toward a plan's minimum: its usage less its credits, and its pricings' top-ups.
 
+    As billed: rounded, in billing currency.
     Standing charges and counters do not count (semantics §15). A pricing's top-up counts for the period
     it belongs to, also where it is billed in advance.
     """
     own = [x for x in draft.lines if x.terms.account_plan.id == terms.account_plan.id]
-    usage = sum((x.subtotal for x in own if x.derivation.is_of_usage and not x.is_global_credit), ZERO)
+    usage = sum((x.converted for x in own if x.derivation.is_of_usage and not x.is_global_credit), ZERO)
     if not any(has_minimum(p.pricing) for p in (*terms.own, *terms.inherited)):
         return usage
-    minimums = pricing_minimums(terms, terms.period)
-    top_ups = [minimum_top_up(usage_of(draft.lines, terms, m.pricing_id), m.amount) for m in minimums]
+    top_ups = [
+        minimum_top_up(
+            usage_of(draft.lines, terms, m.pricing_id),
+            billed(draft.inputs, m.amount, terms.template.currency),
+        )
+        for m in pricing_minimums(terms, terms.period)
+    ]
     return usage + sum(top_ups, ZERO)

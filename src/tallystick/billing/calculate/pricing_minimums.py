@@ -23,7 +23,7 @@ def _lines(draft: Draft, terms: PlanTerms) -> Iterator[DraftLine]:
     if not any(has_minimum(p.pricing) for p in (*terms.own, *terms.inherited)):
         return
     for minimum in pricing_minimums(terms, terms.period):
-        yield from closing_lines(minimum, usage_of(draft.lines, terms, minimum.pricing_id))
+        yield from closing_lines(draft.inputs, minimum, usage_of(draft.lines, terms, minimum.pricing_id))
     for period in terms.opened_periods():
         for minimum in pricing_minimums(terms, period):
             yield from advance_line(minimum)
@@ -60,7 +60,7 @@ def has_minimum(pricing: Pricing) -> bool:
 
 
 def usage_of(lines: Iterable[DraftLine], terms: PlanTerms, pricing_id: str | None) -> Decimal:
-    """Add up what usage under a pricing costs."""
+    """Add up what usage under a pricing is billed as: rounded, in billing currency."""
     plan_id = terms.account_plan.id
     own = (x for x in lines if x.pricing_id == pricing_id and x.terms.account_plan.id == plan_id)
-    return sum((line.subtotal for line in own if line.derivation.is_of_usage), ZERO)
+    return sum((line.converted for line in own if line.derivation.is_of_usage), ZERO)
