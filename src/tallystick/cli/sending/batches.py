@@ -47,13 +47,24 @@ def _batch(parts: list[bytes], rows: list[int]) -> Batch:
 def in_order(packed: Iterable[Batch], send: Callable[[Batch], None], in_flight: int) -> Iterator[Batch]:
     """Send with `in_flight` requests at a time; give each batch, in order, once it and all before it arrived.
 
-    What `send` raises is raised here, after the requests under way have ended.
+    What `send` raises is raised here, after the requests under way have ended; none is begun after it.
     """
+    failures: list[BaseException] = []
+
+    def send_unless_failed(batch: Batch) -> None:
+        if failures:
+            raise failures[0]
+        try:
+            send(batch)
+        except BaseException as error:
+            failures.append(error)
+            raise
+
     waiting: deque[tuple[Batch, Future[None]]] = deque()
     with ThreadPoolExecutor(in_flight, thread_name_prefix="ingest") as threads:
         try:
             for batch in packed:
-                waiting.append((batch, threads.submit(send, batch)))
+                waiting.append((batch, threads.submit(send_unless_failed, batch)))
                 if len(waiting) >= 2 * in_flight:
                     yield _arrived(waiting)
             while waiting:
