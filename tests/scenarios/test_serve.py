@@ -7,6 +7,7 @@ import resource
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,12 +21,13 @@ START_WITHIN_S = 4
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a home that a server has run on before."""
-    folder = tmp_path_factory.mktemp("serve") / "home"
-    with Process.start(folder):
-        pass
-    return folder
+def home() -> Iterator[Path]:
+    """Give a home that a server has run on before; not in pytest's folder, which each pytest closes anew."""
+    with tempfile.TemporaryDirectory(prefix="tallystick-test-") as folder:
+        made = Path(folder) / "home"
+        with Process.start(made):
+            pass
+        yield made
 
 
 @pytest.fixture
