@@ -25,7 +25,7 @@ from tallystick.platform.resources import (
     Transaction,
     resource,
 )
-from tallystick.platform.resources.checks import exactly_one, in_order
+from tallystick.platform.resources.checks import exactly_one, in_order, overlap
 from tallystick.platform.resources.filters import Values, active_at
 from tallystick.pricing.plan import Plan
 
@@ -105,12 +105,7 @@ class AccountPlan(Entity, kw_only=True):
         if self.product_id is None or (config is not None and config.allow_overlapping_plans):
             return
         for other in tx.find(AccountPlan, account_id=self.account_id, product_id=self.product_id):
-            starts_before_end = other.end_date is None or self.start_date < other.end_date
-            if (
-                other.id != self.id
-                and starts_before_end
-                and (self.end_date is None or other.start_date < self.end_date)
-            ):
+            if other.id != self.id and overlap(self, other):
                 message = (
                     f"the account is on another plan of this product from {other.start_date.isoformat()}"
                 )

@@ -18,7 +18,6 @@ from tallystick.platform.resources.fields import DescribedAsText
 
 SCHEMA_PATH = "#/components/schemas/{name}"
 FORMATS = {datetime: "date-time", date: "date"}
-IDENTIFIERS = {"minLength": 36, "maxLength": 36}
 
 
 @cache

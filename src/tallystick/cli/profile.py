@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -100,8 +100,3 @@ def resolve(given: Connection) -> Connection:
             hint="`tallystick admin bootstrap ORGANIZATION E-MAIL --save` makes all of them and saves them.",
         )
     return whole
-
-
-def without_secret(connection: Connection) -> Connection:
-    """Give the connection as it may be shown."""
-    return replace(connection, secret=None)

@@ -11,7 +11,7 @@ from tallystick.catalogue.counter import Counter
 from tallystick.catalogue.product import Product
 from tallystick.kernel.problems import Problem
 from tallystick.platform.resources import ActiveAt, By, Code, Entity, Id, Ref, Transaction, resource
-from tallystick.platform.resources.checks import exactly_one, in_order
+from tallystick.platform.resources.checks import exactly_one, in_order, overlap
 from tallystick.platform.resources.fields import Description
 from tallystick.pricing.plan import Plan
 from tallystick.pricing.plan_template import PlanTemplate
@@ -62,7 +62,7 @@ class CounterPricing(Entity, kw_only=True):
             "counter_id": self.counter_id,
         }
         for other in tx.find(CounterPricing, **same):
-            if other.id != self.id and _overlap(self, other):
+            if other.id != self.id and overlap(self, other):
                 since = other.start_date.isoformat()
                 message = f"another pricing of the same counter holds from {since}; end it first"
                 yield Problem("startDate", "overlapping_pricing", message)
@@ -78,8 +78,3 @@ class CounterPricing(Entity, kw_only=True):
         if counter is not None and own_id is not None and product_id not in {None, own_id}:
             message = f"{counter.name} belongs to another product than the plan"
             yield Problem("counterId", "wrong_product", message)
-
-
-def _overlap(one: CounterPricing, other: CounterPricing) -> bool:
-    starts_before_end = other.end_date is None or one.start_date < other.end_date
-    return starts_before_end and (one.end_date is None or other.start_date < one.end_date)

@@ -27,7 +27,7 @@ from tallystick.platform.resources import (
     Transaction,
     resource,
 )
-from tallystick.platform.resources.checks import exactly_one, in_order
+from tallystick.platform.resources.checks import exactly_one, in_order, overlap
 from tallystick.platform.resources.fields import Description
 from tallystick.pricing.plan import Plan
 from tallystick.pricing.plan_template import PlanTemplate
@@ -162,12 +162,6 @@ class Pricing(Entity, kw_only=True):
                 message = f"another pricing of the same usage holds from {since}; end it first"
                 yield Problem("startDate", "overlapping_pricing", message)
                 return
-
-
-def overlap(one: "Pricing", other: "Pricing") -> bool:
-    """Tell whether two pricings hold at the same moment."""
-    starts_before_end = other.end_date is None or one.start_date < other.end_date
-    return starts_before_end and (one.end_date is None or other.start_date < one.end_date)
 
 
 def ascending_bands(field: str, bands: Sequence[PricingBand]) -> Iterator[Problem]:

@@ -1,14 +1,27 @@
 """Checks that several declarations share; each yields the problems it finds."""
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping
-from datetime import date
-from typing import Any, TypeVar
+from datetime import date, datetime
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
 from tallystick.kernel.problems import Problem
 
 D = TypeVar("D", bound=date)
+
+
+class Span(Protocol):
+    """What holds from a start to an exclusive end; None is no end."""
+
+    start_date: datetime
+    end_date: datetime | None
+
+
+def overlap(one: Span, other: Span) -> bool:
+    """Tell whether two spans hold at the same moment."""
+    starts_before_end = other.end_date is None or one.start_date < other.end_date
+    return starts_before_end and (one.end_date is None or other.start_date < one.end_date)
 
 
 def exactly_one(entity: msgspec.Struct, *names: str) -> Iterator[Problem]:

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from tallystick.platform.resources.transaction import Transaction
 
 E = TypeVar("E", bound="Entity")
-AUDIT_FIELDS = ("id", "version", "dt_created", "dt_last_modified", "created_by", "last_modified_by")
 
 
 class Entity(msgspec.Struct, kw_only=True, rename="camel"):
