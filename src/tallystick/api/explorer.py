@@ -6,7 +6,7 @@ from tallystick.api.routes import Call, Permission, Route, organization_path
 from tallystick.explorer.bill_query import BillDataResponse, QueryBillDataRequest
 from tallystick.explorer.saved_query import UsageSavedQuery
 from tallystick.explorer.service import UsageQueryResponse
-from tallystick.explorer.usage_query import UsageQueryRequest
+from tallystick.usage.query.request import UsageQueryRequest
 
 TAG = UsageSavedQuery.__name__
 QUERY_USAGE = Permission("analytics:query", "analytics:usage")

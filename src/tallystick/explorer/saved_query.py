@@ -5,11 +5,11 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from tallystick.explorer.planning import stored_problems
-from tallystick.explorer.store import load_known
-from tallystick.explorer.usage_query import UsageQueryRequest
 from tallystick.kernel.problems import Problem
 from tallystick.platform.resources import Entity, Transaction, resource
+from tallystick.usage.query.known import load_known
+from tallystick.usage.query.planning import stored_problems
+from tallystick.usage.query.request import UsageQueryRequest
 
 
 @resource("usage/savedqueries", event="configuration.usagesavedquery")

@@ -12,9 +12,7 @@ from tallystick.explorer.bill_query import (
     QueryBillDataRequest,
     bill_data,
 )
-from tallystick.explorer.planning import Known, Plan, make_plan, stored_problems
-from tallystick.explorer.store import account_codes, bill_clauses, bill_lines, load_known
-from tallystick.explorer.usage_query import UsageQueryRequest
+from tallystick.explorer.store import bill_clauses, bill_lines
 from tallystick.kernel.clock import Clock
 from tallystick.kernel.decimals import plain
 from tallystick.kernel.problems import Problem
@@ -22,6 +20,9 @@ from tallystick.platform.database import Database
 from tallystick.platform.rate_limit import Rate, RateLimit
 from tallystick.platform.resources.wire import InvalidBody
 from tallystick.usage.meters import slot_of
+from tallystick.usage.query.known import account_codes, load_known
+from tallystick.usage.query.planning import Known, Plan, make_plan, stored_problems
+from tallystick.usage.query.request import UsageQueryRequest
 from tallystick.usage.store.exploring import SummaryRow
 from tallystick.usage.store.store import UsageStore
 

@@ -1,21 +1,15 @@
 """What the explorer reads from the database. Decides nothing."""
 
-import re
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, Row, Select, Text, any_, cast, select
+from sqlalchemy import ColumnElement, Row, Select, Text, cast, select
 
 from tallystick.accounts.account import Account
 from tallystick.billing.bill import Bill
 from tallystick.billing.line_item import LineItem
-from tallystick.catalogue.meter import Meter
-from tallystick.explorer.planning import Known
-from tallystick.explorer.usage_query import UsageQueryRequest
 from tallystick.platform.resources import Transaction, resource_of
-from tallystick.platform.resources.fields import UUID_PATTERN
 
-_UUID = re.compile(UUID_PATTERN)
 _account = resource_of(Account).table
 _parent = _account.alias("parent")
 _bill = resource_of(Bill).table
@@ -55,27 +49,6 @@ _BILL = (
 )
 
 
-def load_known(tx: Transaction, query: UsageQueryRequest) -> Known:
-    """Load the meters and accounts that a query names; all meters when it asks about all."""
-    named = [*query.meter_ids, *(each.meter_id for each in query.aggregations)]
-    if named:
-        named += [each.meter_id for each in query.dimension_filters]
-        named += [group.meter_id for group in query.groups if group.meter_id]
-        meters = tx.find(Meter, id=_ids(named))
-    else:
-        meters = tx.find(Meter)
-    return Known({meter.id: meter for meter in meters}, account_codes(tx, _ids(query.account_ids)).keys())
-
-
-def account_codes(tx: Transaction, account_ids: Collection[str]) -> dict[str, str]:
-    """Give the codes of the accounts that still exist, by id."""
-    if not account_ids:
-        return {}
-    wanted = _account.c.id == any_(cast(list(account_ids), ARRAY(_account.c.id.type)))
-    found = tx.execute(select(_account.c.id, _account.c.code).where(_account.c.org_id == tx.org_id, wanted))
-    return {row.id: row.code for row in found}
-
-
 def bill_lines(tx: Transaction, clauses: Iterable[ColumnElement[bool]], limit: int) -> list[Row[Any]]:
     """Load bill lines with their bill and account, those of the newest bills first, in the bill's order.
 
@@ -110,7 +83,3 @@ def _lines(org_id: str) -> Select[Any]:
         .where(_line.c.org_id == org_id)
         .order_by(_bill.c.start_date_time_utc.desc(), _bill.c.id.desc(), _line.c.sequence_number, _line.c.id)
     )
-
-
-def _ids(given: Iterable[str]) -> list[str]:
-    return list({each.lower() for each in given if _UUID.fullmatch(each)})

@@ -6,7 +6,9 @@ from datetime import datetime
 import msgspec
 
 from tallystick.catalogue.meter import DataField, FieldCategory, Meter
-from tallystick.explorer.usage_query import (
+from tallystick.kernel.problems import Problem
+from tallystick.usage.meters import slot_of
+from tallystick.usage.query.request import (
     LARGEST_ANSWER,
     DataExplorerAggregation,
     DataExplorerGroup,
@@ -14,8 +16,6 @@ from tallystick.explorer.usage_query import (
     GroupType,
     UsageQueryRequest,
 )
-from tallystick.kernel.problems import Problem
-from tallystick.usage.meters import slot_of
 from tallystick.usage.store.exploring import Figure, MeterField, MeterPart, Selection, Summary
 from tallystick.usage.store.model import Filter, Method
 

@@ -7,10 +7,10 @@ from uuid import UUID
 import pytest
 
 from tallystick.catalogue.meter import DataField, FieldCategory, Meter, assign_slots
-from tallystick.explorer.planning import Known, Plan, make_plan, stored_problems
-from tallystick.explorer.usage_query import UsageQueryRequest
 from tallystick.kernel.periods import Period
 from tallystick.platform.resources.wire import read
+from tallystick.usage.query.planning import Known, Plan, make_plan, stored_problems
+from tallystick.usage.query.request import UsageQueryRequest
 from tallystick.usage.store.exploring import Bucket, Figure, MeterField, MeterPart
 from tallystick.usage.store.model import Filter, Method, Slot
 
