@@ -70,7 +70,7 @@ def _line(line: DraftLine, bill_id: str, number: int, products: Mapping[str, Pro
     product = products.get(line.product_id or "")
     # Precedence: the line's own, then the plan's product (semantics §23).
     accounting = products.get(line.accounting_product_id or "") or product
-    account_plan = line.terms.account_plan
+    account_plan = line.terms.account_plan if line.terms else None
     return LineItem(
         id=line_id(bill_id, line.key),
         bill_id=bill_id,
@@ -87,10 +87,16 @@ def _line(line: DraftLine, bill_id: str, number: int, products: Mapping[str, Pro
         aggregation_id=line.aggregation_id,
         compound_aggregation_id=line.compound_aggregation_id,
         counter_id=line.counter_id,
+        charge_id=line.charge_id,
+        commitment_id=line.commitment_id,
+        balance_id=line.balance_id,
+        reason_id=line.reason_id,
+        referenced_bill_id=line.referenced_bill_id,
+        referenced_line_item_id=line.referenced_line_item_id,
         segment=dict(line.segment) if line.segment else None,
         meter_id=line.meter_id,
-        plan_id=account_plan.plan_id,
-        plan_group_id=account_plan.plan_group_id,
+        plan_id=account_plan.plan_id if account_plan else None,
+        plan_group_id=account_plan.plan_group_id if account_plan else None,
         quantity=_shown(line.quantity),
         units=_shown(line.units),
         unit=line.unit,
@@ -100,12 +106,12 @@ def _line(line: DraftLine, bill_id: str, number: int, products: Mapping[str, Pro
         converted_subtotal=line.converted,
         pricing_id=line.pricing_id,
         band_usage=[_band(charge, line) for charge in line.charges],
-        contract_id=account_plan.contract_id,
+        contract_id=line.contract_id,
         average_unit_price=_shown(average_unit_price(line.subtotal, line.units)),
         sequence_number=number,
         child_account_id=line.child_account_id,
         child_account_code=line.child_account_code,
-        account_plan_id=account_plan.id,
+        account_plan_id=line.account_plan_id,
         derivation=line.derivation,
     )
 

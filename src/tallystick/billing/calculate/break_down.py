@@ -30,12 +30,12 @@ def break_down(draft: Draft) -> Draft:
 
 def _kept(line: DraftLine, places: int) -> Iterator[DraftLine]:
     terms = line.terms
-    billed = terms.billed_child or terms.account_plan.account_id
-    by_child = terms.account_plan.child_billing_mode is ChildBillingMode.CHILD
-    if not line.shares:
-        if terms.billed_child is None:
+    if not line.shares or terms is None:
+        if terms is None or terms.billed_child is None:
             yield line
         return
+    billed = terms.billed_child or terms.account_plan.account_id
+    by_child = terms.account_plan.child_billing_mode is ChildBillingMode.CHILD
     for share, part in zip(line.shares, _split(line, places), strict=True):
         if not by_child or share.account_id == billed:
             yield part

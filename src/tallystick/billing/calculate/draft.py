@@ -27,7 +27,9 @@ class Share(msgspec.Struct, frozen=True):
 
 
 class DraftLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One line. subtotal: exact, pricing currency, signed as it is owed.
+    """One line. subtotal: exact, in `currency`, the pricing currency; signed as it is owed.
+
+    terms: the plan that it is of; None where no plan charges it. product_id, contract_id: what it counts for.
 
     key: stable over recalculations and unique on the bill; the line's id is made from it.
     converted: billing currency, rounded; None until the lines are converted.
@@ -35,7 +37,10 @@ class DraftLine(msgspec.Struct, frozen=True, kw_only=True):
 
     key: str
     line_item_type: LineItemType
-    terms: PlanTerms
+    currency: str
+    terms: PlanTerms | None = None
+    product_id: str | None = None
+    contract_id: str | None = None
     description: str
     service: Period
     subtotal: Decimal
@@ -48,6 +53,12 @@ class DraftLine(msgspec.Struct, frozen=True, kw_only=True):
     aggregation_id: str | None = None
     compound_aggregation_id: str | None = None
     counter_id: str | None = None
+    charge_id: str | None = None
+    commitment_id: str | None = None
+    balance_id: str | None = None
+    reason_id: str | None = None
+    referenced_bill_id: str | None = None
+    referenced_line_item_id: str | None = None
     meter_id: str | None = None
     segment: Mapping[str, str] | None = None
     charges: tuple[BandCharge, ...] = ()
@@ -60,14 +71,9 @@ class DraftLine(msgspec.Struct, frozen=True, kw_only=True):
     converted: Decimal = ZERO
 
     @property
-    def currency(self) -> str:
-        """The pricing currency."""
-        return self.terms.template.currency
-
-    @property
-    def product_id(self) -> str | None:
-        """The plan's product."""
-        return self.terms.account_plan.product_id
+    def account_plan_id(self) -> str | None:
+        """The account plan that it is of, if any."""
+        return self.terms.account_plan.id if self.terms else None
 
 
 class Draft(msgspec.Struct, frozen=True):

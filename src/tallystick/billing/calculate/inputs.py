@@ -142,6 +142,16 @@ class PlanTerms(msgspec.Struct, frozen=True, kw_only=True):
     billed_child: str | None = None
 
     @property
+    def currency(self) -> str:
+        """The pricing currency."""
+        return self.template.currency
+
+    @property
+    def product_id(self) -> str | None:
+        """The product that the plan is of."""
+        return self.account_plan.product_id
+
+    @property
     def is_pooled(self) -> bool:
         """Tell whether what it prices is told apart by account."""
         summed = self.account_plan.child_billing_mode is ChildBillingMode.PARENT_SUMMARY

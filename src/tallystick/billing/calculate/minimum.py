@@ -42,7 +42,7 @@ def closing_lines(inputs: BillInputs, minimum: Minimum, counted: Decimal) -> Ite
     counted: what counts toward the minimum as it is billed, so that usage and top-up come to the minimum
     to the cent, however each of them is rounded (decision 0014). A zero is no line.
     """
-    currency = minimum.terms.template.currency
+    currency = minimum.terms.currency
     if not minimum.in_advance and counted >= minimum.amount * inputs.rate_from(currency):
         return
     floor = billed(inputs, minimum.amount, currency)
@@ -70,6 +70,9 @@ def _line(kind: LineItemType, minimum: Minimum, why: MinimumFrom, amount: Decima
         key=line_key(kind, terms.account_plan.id, minimum.pricing_id, minimum.service),
         line_item_type=kind,
         terms=terms,
+        currency=terms.currency,
+        product_id=terms.product_id,
+        contract_id=terms.account_plan.contract_id,
         description=minimum.description,
         service=minimum.service,
         subtotal=amount,

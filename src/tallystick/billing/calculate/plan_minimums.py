@@ -23,7 +23,7 @@ def _lines(draft: Draft, terms: PlanTerms) -> Iterator[DraftLine]:
     whole = (own if own is not None else terms.template.minimum_spend) or ZERO
     if not whole:
         return
-    product = draft.inputs.products.get(terms.account_plan.product_id or "")
+    product = draft.inputs.products.get(terms.product_id or "")
     name = product.name if product else terms.plan.name
     text = terms.plan.minimum_spend_description or terms.template.minimum_spend_description
     description = text or f"{name} Minimum Spend Adjustment"
@@ -53,14 +53,14 @@ def counted(draft: Draft, terms: PlanTerms) -> Decimal:
     Standing charges and counters do not count (semantics §15). A pricing's top-up counts for the period
     it belongs to, also where it is billed in advance.
     """
-    own = [x for x in draft.lines if x.terms.account_plan.id == terms.account_plan.id]
+    own = [x for x in draft.lines if x.account_plan_id == terms.account_plan.id]
     usage = sum((x.converted for x in own if x.derivation.is_of_usage and not x.is_global_credit), ZERO)
     if not any(has_minimum(p.pricing) for p in (*terms.own, *terms.inherited)):
         return usage
     top_ups = [
         minimum_top_up(
             usage_of(draft.lines, terms, m.pricing_id),
-            billed(draft.inputs, m.amount, terms.template.currency),
+            billed(draft.inputs, m.amount, terms.currency),
         )
         for m in pricing_minimums(terms, terms.period)
     ]
