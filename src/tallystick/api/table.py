@@ -1,6 +1,7 @@
 """Every route of the API, in one tuple."""
 
 import tallystick.accounts.account_plan
+import tallystick.billing.reason
 import tallystick.organizations.custom_field
 import tallystick.pricing.pricing  # noqa: F401 - importing a domain declares its resources
 from tallystick.api.accounts import account_routes

@@ -1,17 +1,15 @@
 """Currencies: how many decimal places an amount has, and how it is rounded to them."""
 
-import re
 from collections.abc import Iterator
-from typing import Annotated, Self
+from typing import Annotated
 
-import msgspec
 from msgspec import Meta
 from sqlalchemy import select
 
 from tallystick.kernel.decimals import RoundingMode
 from tallystick.kernel.problems import Problem
-from tallystick.platform.resources import By, Entity, Identifier, Name, Transaction, resource
-from tallystick.platform.resources.fields import IDENTIFIER_PATTERN
+from tallystick.organizations.pick_list import PICK_LIST_FILTERS, PickListEntry
+from tallystick.platform.resources import Transaction, resource
 from tallystick.platform.resources.tables import metadata
 
 DEFAULT_CURRENCY = "USD"
@@ -21,26 +19,13 @@ DEFAULT_CURRENCY = "USD"
     "picklists/currency",
     event="configuration.currency",
     unique=("code",),
-    filters=(By("codes", "code", many=True, item=str), By("archived", "archived", item=bool)),
+    filters=PICK_LIST_FILTERS,
 )
-class Currency(Entity, kw_only=True):
+class Currency(PickListEntry, kw_only=True):
     """A currency that prices and bills may be in; tokens and credits can be one too (semantics §25)."""
 
-    code: Identifier | None = None
-    "Left out, it is the name."
-    name: Name
-    archived: bool = False
     max_decimal_places: Annotated[int, Meta(ge=0, le=5)] = 2
     rounding_mode: RoundingMode = RoundingMode.HALF_UP
-
-    def settle(self, tx: Transaction, old: Self | None) -> Self:
-        """Name the currency's code after its name where none was given."""
-        return self if self.code else msgspec.structs.replace(self, code=self.name)
-
-    def check(self) -> Iterator[Problem]:
-        """A code that was taken from the name is a code."""
-        if not re.fullmatch(IDENTIFIER_PATTERN, self.code or self.name):
-            yield Problem("code", "required", "is required: the name cannot serve as one")
 
     def check_delete(self, tx: Transaction) -> Iterator[Problem]:
         """The default currency stays, and so does the one that the organization bills in (semantics §3)."""
