@@ -36,6 +36,7 @@ RESOURCES = [
     "PlanTemplate",
     "Pricing",
     "Product",
+    "StatementDefinition",
 ]
 
 

@@ -3,7 +3,8 @@
 import tallystick.accounts.account_plan
 import tallystick.billing.reason
 import tallystick.organizations.custom_field
-import tallystick.pricing.pricing  # noqa: F401 - importing a domain declares its resources
+import tallystick.pricing.pricing
+import tallystick.statements.definition  # noqa: F401 - importing a domain declares its resources
 from tallystick.api.accounts import account_routes
 from tallystick.api.bills import bill_routes
 from tallystick.api.compound_aggregations import compound_aggregation_routes
