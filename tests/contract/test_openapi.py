@@ -16,6 +16,7 @@ RESOURCES = [
     "AccountPlan",
     "Aggregation",
     "Auth",
+    "BillGroupingKey",
     "CompoundAggregation",
     "Counter",
     "CounterAdjustments",

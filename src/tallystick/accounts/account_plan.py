@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Table
 
 from tallystick.accounts.account import Account
+from tallystick.accounts.contract import Contract, of_account
 from tallystick.catalogue.product import Product
 from tallystick.kernel.problems import Problem
 from tallystick.organizations.organization_config import OrganizationConfig
@@ -77,7 +78,7 @@ class AccountPlan(Entity, kw_only=True):
     end_date: datetime | None = None
     code: Code | None = None
     bill_epoch: date | None = None
-    contract_id: Annotated[Id | None, Ref("contracts")] = None
+    contract_id: Annotated[Id | None, Ref(Contract)] = None
     child_billing_mode: ChildBillingMode = ChildBillingMode.PARENT_BREAKDOWN
     custom_fields: CustomFields = {}
 
@@ -92,13 +93,15 @@ class AccountPlan(Entity, kw_only=True):
         yield from in_order(self.start_date, self.end_date)
 
     def check_stored(self, tx: Transaction, old: Entity | None) -> Iterator[Problem]:
-        """A bespoke plan goes to its own account only; one plan a product at a time."""
+        """A bespoke plan goes to its own account only; one plan a product at a time; whose contract it is."""
         plan = tx.find_one(Plan, id=self.plan_id) if self.plan_id else None
         if plan is not None and plan.account_id not in {None, self.account_id}:
             yield Problem("planId", "bespoke_plan", "this plan was made for another account")
         # The account is locked, so that two requests cannot attach overlapping plans at the same time.
-        if tx.find_one(Account, id=self.account_id, lock=True) is not None:
+        account = tx.find_one(Account, id=self.account_id, lock=True)
+        if account is not None:
             yield from self._no_overlap(tx)
+            yield from of_account(tx, self.contract_id, account)
 
     def _no_overlap(self, tx: Transaction) -> Iterator[Problem]:
         config = tx.find_one(OrganizationConfig)

@@ -46,6 +46,11 @@ class FieldCategory(StrEnum):
         """Tell whether fields of this category hold numbers."""
         return self in {FieldCategory.MEASURE, FieldCategory.INCOME, FieldCategory.COST}
 
+    @property
+    def is_dimension(self) -> bool:
+        """Tell whether fields of this category say who, what or where, so that usage is chosen by them."""
+        return not self.is_numeric and self is not FieldCategory.METADATA
+
 
 class DataField(msgspec.Struct, kw_only=True, rename="camel"):
     """A field that every measurement of the meter brings."""

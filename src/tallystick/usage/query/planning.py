@@ -5,7 +5,7 @@ from datetime import datetime
 
 import msgspec
 
-from tallystick.catalogue.meter import DataField, FieldCategory, Meter
+from tallystick.catalogue.meter import DataField, Meter
 from tallystick.kernel.problems import Problem
 from tallystick.usage.meters import slot_of
 from tallystick.usage.query.request import (
@@ -19,7 +19,6 @@ from tallystick.usage.query.request import (
 from tallystick.usage.store.exploring import Figure, MeterField, MeterPart, Selection, Summary
 from tallystick.usage.store.model import Filter, Method
 
-DIMENSIONS = frozenset({FieldCategory.WHO, FieldCategory.WHERE, FieldCategory.WHAT, FieldCategory.OTHER})
 "Fields to filter and group by (semantics §5); METADATA can only be counted."
 
 
@@ -119,7 +118,7 @@ def _dimension_problems(where: str, meter_id: str, code: str, known: Known) -> I
     field = _field(known, meter_id, code)
     if field is None:
         yield _unknown(where, meter_id, code, known)
-    elif field.category not in DIMENSIONS:
+    elif not field.category.is_dimension:
         message = f"{code} is a {field.category} field; a dimension is WHO, WHERE, WHAT or OTHER"
         yield Problem(f"{where}.fieldCode", "not_a_dimension", message)
 

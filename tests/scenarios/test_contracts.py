@@ -1,0 +1,93 @@
+"""Contracts and their grouping keys: what they refuse, what hangs on them."""
+
+from typing import Any
+
+import pytest
+
+from tests.support.world import World
+
+YEAR = {"startDate": "2024-01-01", "endDate": "2025-01-01"}
+
+
+def codes(answer: Any) -> dict[str, str]:
+    """Give the problems of a refusal by field."""
+    return {p["field"]: p["code"] for p in answer["errors"]}
+
+
+def contract(world: World, account_id: str, name: str = "Frame", *, expect: int = 200, **more: Any) -> Any:
+    return world.post("contracts", {"accountId": account_id, "name": name, **YEAR, **more}, expect=expect)
+
+
+def test_a_contract_lives_with_its_account(world: World) -> None:
+    acme, other = world.account("acme")["id"], world.account("other")["id"]
+    key = world.post("picklists/billgroupingkeys", {"name": "emea", "exclusive": False})
+    assert (key["code"], key["archived"], key["exclusive"]) == ("emea", False, False)
+    made = contract(world, acme, code="c1", billGroupingKeyId=key["id"], purchaseOrderNumber="PO 7")
+    assert (made["startDate"], made["endDate"], made["applyContractPeriodLimits"]) == (*YEAR.values(), False)
+    assert world.get("contracts", accountId=acme)["data"] == [made]
+    assert world.get("contracts", accountId=other) == {"data": []}
+    assert world.get("contracts", codes="c1")["data"] == [made]
+    body = {"accountId": acme, "name": "Frame 2", **YEAR, "version": 1}
+    changed = world.put(f"contracts/{made['id']}", body)
+    assert "billGroupingKeyId" not in changed
+    moved = world.put(f"contracts/{made['id']}", {**body, "accountId": other, "version": 2}, expect=400)
+    assert codes(moved) == {"accountId": "immutable"}
+    assert world.delete(f"contracts/{made['id']}") == changed
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        pytest.param({"endDate": "2024-01-01"}, {"endDate": "ends_before_start"}, id="no days"),
+        pytest.param({"endDate": None}, {"endDate": "required"}, id="no end"),
+        pytest.param({"description": "x" * 501}, {"description": "wrong_length"}, id="long description"),
+        pytest.param(
+            {"usageFilters": [{"dimensionCode": "distance", "value": "5", "mode": "INCLUDE"}]},
+            {"usageFilters[0].dimensionCode": "unknown_field"},
+            id="filter on a number",
+        ),
+        pytest.param(
+            {"usageFilters": [{"dimensionCode": "destination", "value": "ORD", "mode": "ONLY"}]},
+            {"usageFilters[0].mode": "unknown_value"},
+            id="unknown mode",
+        ),
+        pytest.param(
+            {
+                "usageFilters": [
+                    {"dimensionCode": "destination", "value": "ORD", "mode": mode}
+                    for mode in ("INCLUDE", "EXCLUDE")
+                ]
+            },
+            {"usageFilters[1]": "duplicate"},
+            id="filter against itself",
+        ),
+    ],
+)
+def test_a_contract_is_whole(world: World, changed: dict[str, Any], expected: dict[str, str]) -> None:
+    world.meter()
+    acme = world.account()["id"]
+    assert codes(contract(world, acme, expect=400, **changed)) == expected
+
+
+def test_plans_hang_on_contracts_of_their_account_or_its_parent(world: World) -> None:
+    parent, stranger = world.account("parent")["id"], world.account("stranger")["id"]
+    child = world.account("child", parentAccountId=parent)["id"]
+    plan = world.plan(world.product())["id"]
+    frame, foreign = contract(world, parent)["id"], contract(world, stranger)["id"]
+    body = {"accountId": child, "planId": plan, "startDate": "2024-01-01T00:00:00Z", "contractId": foreign}
+    assert codes(world.post("accountplans", body, expect=400)) == {"contractId": "wrong_account"}
+    attached = world.attach(child, plan, "2024-01-01", contractId=frame)
+    assert world.get("accountplans", contract=frame, includeall="true")["data"] == [attached]
+    assert world.delete(f"contracts/{frame}", expect=400)["code"] == "in_use"
+    world.delete(f"accountplans/{attached['id']}")
+    world.delete(f"contracts/{frame}")
+
+
+def test_a_key_in_use_stays(world: World) -> None:
+    key = world.post("picklists/billgroupingkeys", {"name": "Own bill", "code": "own", "exclusive": True})
+    contract(world, world.account()["id"], billGroupingKeyId=key["id"])
+    assert world.delete(f"picklists/billgroupingkeys/{key['id']}", expect=400)["code"] == "in_use"
+    nameless = {"name": "Own bill", "exclusive": True}
+    assert codes(world.post("picklists/billgroupingkeys", nameless, expect=400)) == {"code": "required"}
+    taken = world.post("picklists/billgroupingkeys", {**nameless, "code": "own"}, expect=400)
+    assert codes(taken) == {"code": "duplicate"}
