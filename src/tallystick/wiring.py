@@ -33,6 +33,7 @@ from tallystick.platform.database import Database
 from tallystick.platform.files import Folder
 from tallystick.platform.home import Home
 from tallystick.platform.jobs import Jobs
+from tallystick.platform.mail import Mailer, MailFolder, SmtpMailer
 from tallystick.platform.migrate import migrate
 from tallystick.platform.postgres import (
     EmbeddedPostgres,
@@ -143,6 +144,7 @@ def open_services(platform: Platform, step: Step = lambda _: None) -> Iterator[S
                 platform.database, Upkeep(clickhouse, _cluster(platform)), platform.clock
             ),
             files=files,
+            mailer=make_mailer(platform),
             lookup_files=LookupFiles(files),
             explorer=Explorer(platform.database, store, platform.clock),
             rate_limits=RateLimits(platform.clock) if platform.settings.rate_limits == "on" else None,
@@ -205,6 +207,15 @@ def _clickhouse(platform: Platform) -> Iterator[ClickHouse]:
         yield clickhouse
     finally:
         clickhouse.close()
+
+
+def make_mailer(platform: Platform) -> Mailer:
+    """Give what sends mail: the operator's mail server, else the folder of the home."""
+    settings, clock = platform.settings, platform.clock
+    if settings.smtp_url:
+        refused = MailFolder(platform.home.mail / "refused", clock, settings.mail_from)
+        return SmtpMailer(settings.smtp_url, settings.mail_from, clock, refused)
+    return MailFolder(platform.home.mail, clock, settings.mail_from)
 
 
 def make_jobs(platform: Platform, services: Services) -> Jobs:

@@ -12,6 +12,7 @@ from tallystick.organizations.throttle import Throttle
 from tallystick.organizations.tokens import Tokens
 from tallystick.platform.database import Database
 from tallystick.platform.files import Files
+from tallystick.platform.mail import Mailer
 from tallystick.platform.signed_urls import SignedUrls
 from tallystick.usage.service import Ingest
 
@@ -30,6 +31,7 @@ class Services:
     lookup_files: LookupFiles
     explorer: Explorer
     files: Files
+    mailer: Mailer
     retention: UsageRetention
     rate_limits: RateLimits | None = None
     "None is no limits."

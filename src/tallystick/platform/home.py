@@ -11,7 +11,7 @@ from typing import Self
 
 from tallystick.kernel.errors import Unavailable
 
-FOLDERS = ("postgres", "usage", "files", "run")
+FOLDERS = ("postgres", "usage", "files", "mail", "run")
 MIN_FREE_BYTES = 512 * 1024 * 1024
 "Below this the server does not start: both engines stop in the middle of things on a full disk."
 _MIN_SECRET_LENGTH = 32  # a shorter one was cut off while it was written: no signature of it can be trusted
@@ -83,6 +83,11 @@ class Home:
     def files(self) -> Path:
         """The folder of uploads, exports and statements."""
         return self.path / "files"
+
+    @property
+    def mail(self) -> Path:
+        """The folder of mails that no mail server took."""
+        return self.path / "mail"
 
     @property
     def run(self) -> Path:

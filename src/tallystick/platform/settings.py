@@ -22,6 +22,7 @@ CLIENT_VARIABLES = frozenset(
 MASK = "********"
 _MIN_SECRET_LENGTH = 32
 
+_SENDER = re.compile(r"[^<>@\s]+@[^<>@\s]+|[^<>\r\n]+ <[^<>@\s]+@[^<>@\s]+>")
 _PASSWORD_IN_URL = re.compile(r"(?P<before>[a-z][a-z0-9+.-]*://[^:/?#@\s]*:)[^/?#\s]+(?=@)", re.IGNORECASE)
 _SECRET_IN_QUERY = re.compile(r"(?P<before>[?&](?:password|secret|token|key)=)[^&#\s]+", re.IGNORECASE)
 
@@ -67,6 +68,10 @@ def _url(*schemes: str) -> dict[str, Any]:
 
 def _long_enough(text: str) -> str | None:
     return None if len(text) >= _MIN_SECRET_LENGTH else f"must have {_MIN_SECRET_LENGTH} characters or more"
+
+
+def _sender(text: str) -> str | None:
+    return None if _SENDER.fullmatch(text) else "must be an address, or `Name <address>`"
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,6 +120,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             description="Whether requests are limited by organization and address, with 429 over it."
         ),
     ] = "off"
+    public_url: Annotated[
+        str | None,
+        msgspec.Meta(
+            description="Where people reach this server, for the links in mails; none is host and port.",
+            extra=_url("http", "https"),
+        ),
+    ] = None
+    smtp_url: Annotated[
+        str | None,
+        msgspec.Meta(
+            description="The mail server, smtp:// or smtps://; none writes mails into the home.",
+            extra=_url("smtp", "smtps"),
+        ),
+    ] = None
+    mail_from: Annotated[str, msgspec.Meta(description="The sender of mails.", extra={"check": _sender})] = (
+        "Tallystick <tallystick@localhost>"
+    )
     secret: Annotated[
         str | None,
         msgspec.Meta(
@@ -124,6 +146,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
     given: frozenset[str] = frozenset()
     "Names of the fields that the environment set; no setting itself."
+
+    @property
+    def base_url(self) -> str:
+        """Where people reach this server, without a slash at the end."""
+        if self.public_url:
+            return self.public_url.rstrip("/")
+        return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:

@@ -31,7 +31,7 @@ def mode(path: Path) -> int:
 
 def test_a_new_home_is_made_for_its_owner_alone(tmp_path: Path) -> None:
     with Home(tmp_path / "deep" / "home") as home:
-        folders = [home.path, home.postgres, home.usage, home.files, home.run]
+        folders = [home.path, home.postgres, home.usage, home.files, home.mail, home.run]
         assert [mode(folder) for folder in folders] == [0o700] * (1 + len(FOLDERS))
 
 
