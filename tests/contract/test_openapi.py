@@ -34,6 +34,8 @@ RESOURCES = [
     "Meter",
     "OrganizationConfig",
     "Plan",
+    "PlanGroup",
+    "PlanGroupLink",
     "PlanTemplate",
     "Pricing",
     "Product",

@@ -1,6 +1,6 @@
 """Account plans: which account is on which plan, and from when to when."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -29,6 +29,8 @@ from tallystick.platform.resources import (
 from tallystick.platform.resources.checks import exactly_one, in_order, overlap
 from tallystick.platform.resources.filters import Values, active_at
 from tallystick.pricing.plan import Plan
+from tallystick.pricing.plan_group import PlanGroup
+from tallystick.pricing.plan_group_link import PlanGroupLink, link_checks, plans_of_group
 
 
 class ChildBillingMode(StrEnum):
@@ -72,7 +74,7 @@ class AccountPlan(Entity, kw_only=True):
 
     account_id: Annotated[Id, Ref(Account)]
     plan_id: Annotated[Id | None, Ref(Plan)] = None
-    plan_group_id: Annotated[Id | None, Ref("plangroups")] = None
+    plan_group_id: Annotated[Id | None, Ref(PlanGroup)] = None
     product_id: Annotated[Id | None, Ref(Product), Computed()] = None
     start_date: datetime
     end_date: datetime | None = None
@@ -93,10 +95,14 @@ class AccountPlan(Entity, kw_only=True):
         yield from in_order(self.start_date, self.end_date)
 
     def check_stored(self, tx: Transaction, old: Entity | None) -> Iterator[Problem]:
-        """A bespoke plan goes to its own account only; one plan a product at a time; whose contract it is."""
+        """The bespoke goes to its own account only; one plan a product at a time; whose contract it is."""
         plan = tx.find_one(Plan, id=self.plan_id) if self.plan_id else None
         if plan is not None and plan.account_id not in {None, self.account_id}:
             yield Problem("planId", "bespoke_plan", "this plan was made for another account")
+        # Locked, so that no plan comes into the group while it is attached beside one of the same product.
+        group = tx.find_one(PlanGroup, id=self.plan_group_id, lock=True) if self.plan_group_id else None
+        if group is not None and group.account_id not in {None, self.account_id}:
+            yield Problem("planGroupId", "bespoke_plan", "this plan group was made for another account")
         # The account is locked, so that two requests cannot attach overlapping plans at the same time.
         account = tx.find_one(Account, id=self.account_id, lock=True)
         if account is not None:
@@ -104,13 +110,60 @@ class AccountPlan(Entity, kw_only=True):
             yield from of_account(tx, self.contract_id, account)
 
     def _no_overlap(self, tx: Transaction) -> Iterator[Problem]:
-        config = tx.find_one(OrganizationConfig)
-        if self.product_id is None or (config is not None and config.allow_overlapping_plans):
+        products = self.products(tx)
+        if not products or _may_overlap(tx):
             return
-        for other in tx.find(AccountPlan, account_id=self.account_id, product_id=self.product_id):
-            if other.id != self.id and overlap(self, other):
-                message = (
-                    f"the account is on another plan of this product from {other.start_date.isoformat()}"
-                )
+        for other in tx.find(AccountPlan, account_id=self.account_id):
+            if other.id != self.id and overlap(self, other) and products & other.products(tx):
+                since = other.start_date.isoformat()
+                message = f"the account is on another plan of this product from {since}"
                 yield Problem("startDate", "overlapping_plan", message)
                 return
+
+    def products(self, tx: Transaction) -> set[str]:
+        """Give the products whose plans are attached by it: one, or those of the group's plans."""
+        if self.plan_group_id is None:
+            return {self.product_id} if self.product_id else set()
+        return {plan.product_id for plan in plans_of_group(tx, self.plan_group_id) if plan.product_id}
+
+
+def members(tx: Transaction, attached: Sequence[AccountPlan]) -> list[AccountPlan]:
+    """Give account plans with each plan group in the place of which each of its plans stands.
+
+    Such a plan keeps the id and the group of what it came from.
+    """
+    groups = {each.plan_group_id for each in attached if each.plan_group_id}
+    links = tx.find(PlanGroupLink, plan_group_id=groups) if groups else []
+    plans = {p.id: p for p in tx.find(Plan, id=[link.plan_id for link in links])} if links else {}
+    linked: dict[str, list[Plan]] = {}
+    for link in sorted(links, key=lambda link: link.id):
+        linked.setdefault(link.plan_group_id, []).append(plans[link.plan_id])
+    return [
+        each if plan is None else msgspec.structs.replace(each, plan_id=plan.id, product_id=plan.product_id)
+        for each in attached
+        for plan in (linked.get(each.plan_group_id, []) if each.plan_group_id else [None])
+    ]
+
+
+def _may_overlap(tx: Transaction) -> bool:
+    config = tx.find_one(OrganizationConfig)
+    return config is not None and config.allow_overlapping_plans
+
+
+def _no_overlap_by_link(tx: Transaction, group: PlanGroup, plan: Plan) -> Iterator[Problem]:
+    """A plan comes into an attached group only where no account has its product beside the group."""
+    attached = tx.find(AccountPlan, plan_group_id=group.id)
+    if not attached or _may_overlap(tx):
+        return
+    accounts = sorted({each.account_id for each in attached})
+    tx.find(Account, lock=True, id=accounts)
+    for other in members(tx, tx.find(AccountPlan, account_id=accounts)):
+        if other.plan_group_id == group.id or other.product_id != plan.product_id:
+            continue
+        if any(other.account_id == each.account_id and overlap(other, each) for each in attached):
+            message = "an account of this group is on another plan of this product at the same time"
+            yield Problem("planId", "overlapping_plan", message)
+            return
+
+
+link_checks.append(_no_overlap_by_link)

@@ -54,6 +54,11 @@ class PlanTemplate(Entity, kw_only=True):
     ordinal: Ordinal | None = None
     custom_fields: CustomFields = {}
 
+    @property
+    def frequency(self) -> tuple[BillingFrequency, int]:
+        """How often it bills: every so many days, weeks, months or years."""
+        return self.bill_frequency, self.bill_frequency_interval or 1
+
     def check(self) -> Iterator[Problem]:
         """A plan has a frequency of its own; MIXED only describes consolidated bills."""
         if self.bill_frequency is BillingFrequency.MIXED:
@@ -62,10 +67,28 @@ class PlanTemplate(Entity, kw_only=True):
             )
 
     def check_stored(self, tx: Transaction, old: Entity | None) -> Iterator[Problem]:
-        """The currency exists; plans that hang on the template keep their product."""
+        """The currency exists; plans keep their product, and in a group their currency and frequency."""
         yield from known_currency(tx, "currency", self.currency)
-        if isinstance(old, PlanTemplate) and old.product_id != self.product_id:
-            from tallystick.pricing.plan import Plan  # noqa: PLC0415 - the two know each other
+        if not isinstance(old, PlanTemplate):
+            return
+        from tallystick.pricing.plan import Plan  # noqa: PLC0415 - the two know each other
 
-            if tx.find(Plan, limit=1, plan_template_id=old.id):
-                yield Problem("productId", "in_use", "cannot change while plans are made from this template")
+        if old.product_id != self.product_id and tx.find(Plan, limit=1, plan_template_id=old.id):
+            yield Problem("productId", "in_use", "cannot change while plans are made from this template")
+        changed = [
+            name
+            for name, before, now in (
+                ("currency", old.currency, self.currency),
+                ("billFrequency", old.frequency, self.frequency),
+            )
+            if before != now
+        ]
+        if changed and _is_in_group(tx, [plan.id for plan in tx.find(Plan, plan_template_id=old.id)]):
+            message = "cannot change while a plan made from this template is in a plan group"
+            yield from (Problem(name, "in_use", message) for name in changed)
+
+
+def _is_in_group(tx: Transaction, plan_ids: list[str]) -> bool:
+    from tallystick.pricing.plan_group_link import PlanGroupLink  # noqa: PLC0415 - the two know each other
+
+    return bool(plan_ids) and bool(tx.find(PlanGroupLink, limit=1, plan_id=plan_ids))

@@ -1,0 +1,90 @@
+"""Plan groups: which plans come together, and where they are attached."""
+
+from typing import Any
+
+from tests.support.world import World, midnight
+
+
+def codes(answer: Any) -> dict[str, str]:
+    """Give the problems of a refusal by field."""
+    return {p["field"]: p["code"] for p in answer["errors"]}
+
+
+def group(world: World, name: str = "Suite", **more: Any) -> str:
+    return str(world.post("plangroups", {"name": name, "currency": "USD", **more})["id"])
+
+
+def link(world: World, group_id: str, plan_id: str, *, expect: int = 200) -> Any:
+    return world.post("plangrouplinks", {"planGroupId": group_id, "planId": plan_id}, expect=expect)
+
+
+def attach(world: World, account_id: str, group_id: str, start: str, *, expect: int = 200) -> Any:
+    body = {"accountId": account_id, "planGroupId": group_id, "startDate": midnight(start)}
+    return world.post("accountplans", body, expect=expect)
+
+
+def test_a_group_holds_one_plan_of_each_product_in_one_currency_and_rhythm(world: World) -> None:
+    air, sea = world.product("air"), world.product("sea")
+    suite = group(world, code="suite", minimumSpend=250, standingCharge=10)
+    first = world.plan(air)
+    made = link(world, suite, first["id"])
+    assert world.get("plangrouplinks", planGroup=suite)["data"] == [made]
+    assert codes(link(world, suite, first["id"], expect=400))["planGroupId"] == "duplicate"
+    again = link(world, suite, world.plan(air, "max")["id"], expect=400)
+    assert codes(again) == {"planId": "duplicate_product"}
+    yearly = world.plan(sea, "yearly", billFrequency="ANNUALLY")["id"]
+    assert codes(link(world, suite, yearly, expect=400)) == {"planId": "wrong_frequency"}
+    euro = world.post("picklists/currency", {"name": "EUR"})["code"]
+    assert codes(link(world, suite, world.plan(sea, "eu", currency=euro)["id"], expect=400)) == {
+        "planId": "wrong_currency"
+    }
+    acme = world.account()["id"]
+    template = world.get(f"plans/{world.plan(sea, 'own')['id']}")["planTemplateId"]
+    own = {"name": "Own", "code": "bespoke", "planTemplateId": template, "accountId": acme}
+    bespoke = world.post("plans", own)["id"]
+    assert codes(link(world, suite, bespoke, expect=400)) == {"planId": "bespoke_plan"}
+    link(world, group(world, "Acme's", accountId=acme), bespoke)
+    moved = {"name": "Suite", "currency": "EUR", "version": 1}
+    assert codes(world.put(f"plangroups/{suite}", moved, expect=400)) == {"currency": "in_use"}
+    stored = world.get(f"plantemplates/{first['planTemplateId']}")
+    changed = {**stored, "billFrequency": "WEEKLY"}
+    refused = world.put(f"plantemplates/{first['planTemplateId']}", changed, expect=400)
+    assert codes(refused) == {"billFrequency": "in_use"}
+    assert world.delete(f"plangroups/{suite}", expect=400)["code"] == "in_use"
+    assert world.delete(f"plans/{first['id']}", expect=400)["code"] == "in_use"
+
+
+def test_a_group_is_attached_where_none_of_its_products_is(world: World) -> None:
+    air, sea = world.product("air"), world.product("sea")
+    suite, fleet = group(world), group(world, "Fleet")
+    link(world, suite, world.plan(air, "a")["id"])
+    link(world, suite, world.plan(sea, "b")["id"])
+    link(world, fleet, world.plan(sea, "c")["id"])
+    acme = world.account("acme")["id"]
+    attached = attach(world, acme, suite, "2024-01-01")
+    assert (attached["planGroupId"], attached.get("planId"), attached.get("productId")) == (suite, None, None)
+    overlapping = {"startDate": "overlapping_plan"}
+    assert codes(attach(world, acme, fleet, "2024-02-01", expect=400)) == overlapping
+    alone = {"accountId": acme, "planId": world.plan(air, "d")["id"], "startDate": midnight("2024-02-01")}
+    assert codes(world.post("accountplans", alone, expect=400)) == overlapping
+
+    road = world.plan(world.product("road"), "e")["id"]
+    world.attach(acme, road, "2024-03-01")
+    assert codes(link(world, suite, road, expect=400)) == {"planId": "overlapping_plan"}
+    link(world, fleet, road)
+
+    body = {"accountId": acme, "planGroupId": fleet, "startDate": midnight("2024-02-01"), "version": 1}
+    assert codes(world.post(f"accountplans/{attached['id']}/replace", body, expect=400)) == overlapping
+    world.delete(f"plangrouplinks/{world.get('plangrouplinks', plan=road)['data'][0]['id']}")
+    replaced = world.post(f"accountplans/{attached['id']}/replace", body)
+    assert replaced["originalAccountPlan"]["endDate"] == replaced["newAccountPlan"]["startDate"]
+
+
+def test_a_bespoke_group_goes_to_its_own_account_only(world: World) -> None:
+    acme, other = world.account("acme")["id"], world.account("other")["id"]
+    suite = group(world, accountId=acme)
+    assert codes(attach(world, other, suite, "2024-01-01", expect=400)) == {"planGroupId": "bespoke_plan"}
+    attach(world, acme, suite, "2024-01-01")
+    moved = {"name": "Suite", "currency": "USD", "accountId": other, "version": 1}
+    assert codes(world.put(f"plangroups/{suite}", moved, expect=400)) == {"accountId": "immutable"}
+    assert [g["id"] for g in world.get("plangroups", accountId=f"{acme},{other}")["data"]] == [suite]
