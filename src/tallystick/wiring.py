@@ -23,6 +23,7 @@ from tallystick.catalogue.lookup_worker import LookupWorker
 from tallystick.events.record import record_change
 from tallystick.explorer.service import Explorer
 from tallystick.kernel.clock import Clock
+from tallystick.organizations.service import all_organizations
 from tallystick.organizations.throttle import Throttle
 from tallystick.organizations.tokens import Tokens
 from tallystick.platform.clickhouse.embedded import EmbeddedClickHouse
@@ -30,6 +31,7 @@ from tallystick.platform.clickhouse.http import HttpClickHouse
 from tallystick.platform.clickhouse.transport import ClickHouse
 from tallystick.platform.clock import SystemClock
 from tallystick.platform.database import Database
+from tallystick.platform.due import MOVE_TASK, Due, DueRunner
 from tallystick.platform.files import Folder
 from tallystick.platform.home import Home
 from tallystick.platform.jobs import Jobs
@@ -137,7 +139,7 @@ def open_services(platform: Platform, step: Step = lambda _: None) -> Iterator[S
             database=platform.database,
             tokens=Tokens(platform.database, platform.clock, secret, throttle=throttle),
             throttle=throttle,
-            ingest=Ingest(platform.database, writer, platform.clock, platform.resolution, derive),
+            ingest=Ingest(platform.database, writer, platform.resolution, derive),
             signed_urls=SignedUrls(secret, platform.clock),
             usage=store,
             retention=UsageRetention(
@@ -221,11 +223,21 @@ def make_mailer(platform: Platform) -> Mailer:
 def make_jobs(platform: Platform, services: Services) -> Jobs:
     """Make the queue, with every task that a worker of this version runs."""
     jobs = Jobs(platform.postgres.conninfo)
-    BillRunner(platform.database, services.usage, platform.clock).register(jobs)
+    BillRunner(platform.database, services.usage).register(jobs)
     UploadRunner(platform.database, services.files, services.ingest).register(jobs)
     register_forgetting(jobs, platform.database)
     LookupWorker(platform.database, services.lookup_files).register(jobs)
+    runner = make_due(platform).stopping_with(jobs.is_stopping)
+    jobs.task(MOVE_TASK, runner.move)
+    if platform.settings.due_every_s:
+        jobs.often(platform.settings.due_every_s, runner.run_all)
     return jobs
+
+
+def make_due(platform: Platform) -> DueRunner:
+    """List what falls due at instants, in the order in which it runs at the same instant."""
+    dues: tuple[Due, ...] = ()
+    return DueRunner(platform.database, dues, partial(all_organizations, platform.database))
 
 
 async def run_server(

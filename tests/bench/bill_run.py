@@ -62,7 +62,7 @@ def main(accounts: int, *, profile: bool) -> None:
         org_id = str(uuid4())
         meter_id, account_ids = set_up(database, org_id, accounts)
         load_usage(store, org_id, meter_id, account_ids)
-        runner = BillRunner(database, store, SystemClock())
+        runner = BillRunner(database, store)
         for what in ("first run", "run again"):
             measure(what, database, runner, org_id, profile=profile)
         peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024

@@ -197,7 +197,7 @@ def list_of_account(call: Call) -> Any:
     """List an account's bills, newest first."""
     wanted = By("accountId", "account_id")
     table = resource_of(Bill).table
-    clauses = wanted.clauses(table, {"accountId": [call.path["accountId"]]}, call.services.clock.now())
+    clauses = wanted.clauses(table, {"accountId": [call.path["accountId"]]}, call.now())
     with call.reading() as tx:
         return service.page_of_bills(tx, _page(call), clauses)
 
@@ -345,7 +345,7 @@ def _page(call: Call) -> PageRequest:
 
 
 def _clauses(call: Call, filters: tuple[Filter, ...], table: Table) -> list[ColumnElement[bool]]:
-    now = call.services.clock.now()
+    now = call.now()
     return [clause for f in filters for clause in f.clauses(table, call.query, now)]
 
 

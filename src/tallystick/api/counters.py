@@ -39,7 +39,7 @@ def counter_routes() -> Iterator[Route]:
 def list_page(call: Call) -> Any:
     """List the adjustments of a counter, newest first, or by date when asked to sort. Raises InvalidBody."""
     page = page_request(call.one("pageSize"), call.one("nextToken"), LARGEST_PAGE)
-    clauses = adjustment_clauses(call.query, call.services.clock.now())
+    clauses = adjustment_clauses(call.query, call.now())
     order = _order(call.one("sortOrder"))
     with call.reading() as tx:
         return list_adjustments(tx, page, order, clauses)

@@ -96,7 +96,7 @@ def _list(declared: Resource) -> Route:
 
     def list_page(call: Call) -> Any:
         page = page_request(call.one("pageSize"), call.one("nextToken"), declared.max_page_size)
-        now = call.services.clock.now()
+        now = call.now()
         clauses = [c for f in filters for c in f.clauses(declared.table, call.query, now)]
         with call.reading() as tx:
             return tx.page(declared.cls, page, clauses)

@@ -60,7 +60,7 @@ def event_routes() -> Iterator[Route]:
 def list_events(call: Call) -> Any:
     """List events, newest first; those that were dealt with only when asked for (semantics §6)."""
     page = page_request(call.one("pageSize"), call.one("nextToken"), LARGEST_PAGE)
-    now = call.services.clock.now()
+    now = call.now()
     clauses: list[ColumnElement[bool]] = [c for f in FILTERS for c in f.clauses(events, call.query, now)]
     if call.one("ids") and len(clauses) > 1:
         raise InvalidBody([Problem("ids", "not_applicable", "cannot be combined with other filters")])

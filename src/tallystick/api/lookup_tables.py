@@ -135,7 +135,7 @@ def create(call: Call) -> LookupTableRevision:
 def list_revisions(call: Call) -> Page[LookupTableRevision]:
     """List the revisions of a table, newest first."""
     page = page_request(call.one("pageSize"), call.one("nextToken"), LARGEST_PAGE)
-    clauses = [*IDS.clauses(_REVISION.table, call.query, call.services.clock.now())]
+    clauses = [*IDS.clauses(_REVISION.table, call.query, call.now())]
     with call.reading() as tx:
         table = tx.get(LookupTable, call.path["lookupTableId"])
         own = _REVISION.table.c.lookup_table_id == table.id

@@ -135,7 +135,7 @@ def submit_events(call: Call) -> bytes:
     events = read_events(call.raw, call.headers)
     with call.reading() as tx:
         meters = meters_of(tx, events)
-    mapped = measurements_of(events, meters, call.services.clock.now())
+    mapped = measurements_of(events, meters, call.now())
     call.services.ingest(call.org_id, call.principal.id, mapped.measurements, mapped.failures)
     return _ACCEPTED
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -68,6 +68,10 @@ class Call:
     def reading(self) -> AbstractContextManager[Transaction]:
         """Open a transaction that only reads, in the caller's organization."""
         return self.services.database.reading(self.org_id)
+
+    def now(self) -> datetime:
+        """Give the organization's present instant: by its test clock if it has one."""
+        return self.services.database.now(self.org_id)
 
     def writing(self) -> AbstractContextManager[Transaction]:
         """Open a transaction in the caller's organization and name."""

@@ -7,6 +7,7 @@ import tallystick.pricing.pricing
 import tallystick.statements.definition  # noqa: F401 - importing a domain declares its resources
 from tallystick.api.accounts import account_routes
 from tallystick.api.bills import bill_routes
+from tallystick.api.clock import clock_routes
 from tallystick.api.compound_aggregations import compound_aggregation_routes
 from tallystick.api.counters import counter_routes
 from tallystick.api.crud import crud_routes
@@ -26,6 +27,7 @@ ROUTES = (
     *crud_routes(),
     *account_routes(),
     *bill_routes(),
+    *clock_routes(),
     *compound_aggregation_routes(),
     *counter_routes(),
     *event_routes(),

@@ -23,7 +23,6 @@ from tallystick.billing.load import load_anew, load_bills
 from tallystick.billing.save import Failure, save_bills
 from tallystick.billing.selection import selection_of, zone_of
 from tallystick.billing.usage import UsageQueries
-from tallystick.kernel.clock import Clock
 from tallystick.kernel.errors import Invalid, Unavailable
 from tallystick.kernel.periods import local_date
 from tallystick.organizations.organization_config import OrganizationConfig
@@ -56,7 +55,6 @@ class BillRunner:
 
     database: Database
     usage: UsageQueries
-    clock: Clock
     chunk: int = CHUNK
     is_stopping: Callable[[], bool] = lambda: False
 
@@ -100,7 +98,7 @@ class BillRunner:
             if job.status is not BillJobStatus.PENDING:
                 return job
             config = tx.find(OrganizationConfig)[0]
-            today = local_date(self.clock.now(), zone_of(job, config))
+            today = local_date(tx.clock.now(), zone_of(job, config))
             total = len(job.bill_ids or []) if job.type is BillJobType.RECALCULATE else _count(tx, job)
             running = msgspec.structs.replace(
                 job, status=BillJobStatus.RUNNING, total=total, pending=total, today=today
@@ -121,7 +119,7 @@ class BillRunner:
             current = tx.get(BillJob, job.id, lock=True)
             if not current.is_active or current.cursor != chunk.after:
                 return current  # cancelled, or another worker did this chunk: what was calculated is dropped
-            save_bills(tx, chunk.drafts, chunk.failures, _stamp(self.clock, current))
+            save_bills(tx, chunk.drafts, chunk.failures, _stamp(tx, current))
             return _advance(tx, current, chunk)
 
     def _give_up(self, org_id: str, job_id: str, error: Exception) -> None:
@@ -222,10 +220,10 @@ def _load(tx: Transaction, usage: UsageQueries, job: BillJob, work: Sequence[str
     return load_bills(tx, usage, selection_of(job, config, job.today or date.max), work)
 
 
-def _stamp(clock: Clock, job: BillJob) -> Stamp:
+def _stamp(tx: Transaction, job: BillJob) -> Stamp:
     given = (job.bill_date, job.due_date, job.external_invoice_date)
     return Stamp(
-        at=clock.now(),
+        at=tx.clock.now(),
         by=job.created_by or NEVER,
         job_id=job.id,
         reopens=job.type is BillJobType.RECALCULATE,

@@ -46,7 +46,6 @@ class Explorer:
     def __init__(self, database: Database, usage: UsageStore, clock: Clock) -> None:
         self._database = database
         self._usage = usage
-        self._clock = clock
         self._usage_limit = RateLimit(clock, USAGE_RATE)
         self._bills_limit = RateLimit(clock, BILLS_RATE)
 
@@ -56,7 +55,7 @@ class Explorer:
         with self._database.reading(org_id) as tx:
             known = load_known(tx, query)
         _refuse([*query.problems(), *stored_problems(query, known)])
-        plan = make_plan(query, known, self._clock.now())
+        plan = make_plan(query, known, self._database.now(org_id))
         rows = self._summary(org_id, plan) if plan.summary else self._measurements(org_id, plan, known)
         return UsageQueryResponse(data=rows[: plan.limit], has_more_data=len(rows) > plan.limit)
 

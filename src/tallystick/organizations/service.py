@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import msgspec
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from tallystick.kernel.clock import Clock
 from tallystick.kernel.problems import Problem
@@ -177,3 +177,10 @@ def _bootstrap_problems(name: str, email: str, password: str) -> Iterator[Proble
     for problem in User(email=email).check():
         yield Problem("adminEmail", problem.code, problem.message)
     yield from password_problems("adminPassword", password)
+
+
+def all_organizations(database: Database) -> list[str]:
+    """Give the ids of all organizations, oldest first."""
+    with database.reading(EVERY_ORGANIZATION) as tx:
+        organizations = resource_of(Organization).table.c
+        return list(tx.execute(select(organizations.id).order_by(organizations.id)).scalars())

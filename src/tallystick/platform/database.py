@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -13,6 +14,7 @@ from sqlalchemy.exc import OperationalError
 
 from tallystick.kernel.clock import Clock
 from tallystick.kernel.errors import Unavailable
+from tallystick.platform.org_clocks import OrganizationClock, OrganizationClocks
 from tallystick.platform.resources.tables import metadata
 from tallystick.platform.resources.transaction import Change, Recorder, Transaction
 from tallystick.platform.resources.wire import encode_whole, parse
@@ -70,6 +72,7 @@ class Database:
         self, url: str, clock: Clock, record: Recorder | None = None, *, pool_size: int = 16
     ) -> None:
         self.clock = clock
+        self.clocks = OrganizationClocks(clock)
         self.record: Recorder = record or ignore_change
         self.engine = _engine(url, pool_size)
         self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -84,7 +87,7 @@ class Database:
             try:
                 with connection.begin():
                     _bind_session(connection, org_id)
-                    yield Transaction(connection, org_id, actor, self.clock, self.record)
+                    yield self._transaction(connection, org_id, actor)
             except BaseException as error:
                 connection.info.pop(_BOUND_TO, None)  # a rollback takes the binding back with the rest
                 if isinstance(error, OperationalError) and isinstance(error.orig, DeadlockDetected):
@@ -98,7 +101,7 @@ class Database:
         """Open single-statement reads: each statement sees what is committed when it starts."""
         with self._autocommit.connect() as connection:
             _bind_session(connection, org_id)
-            yield Transaction(connection, org_id, actor, self.clock, self.record)
+            yield self._transaction(connection, org_id, actor)
 
     @contextmanager
     def snapshot(self, org_id: str) -> Iterator[Transaction]:
@@ -106,14 +109,26 @@ class Database:
         with self.engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
             try:
                 _bind_session(connection, org_id)
-                yield Transaction(connection, org_id, NOBODY, self.clock, self.record)
+                yield self._transaction(connection, org_id, NOBODY)
             finally:
                 connection.info.pop(_BOUND_TO, None)
                 connection.rollback()
 
+    def now(self, org_id: str) -> datetime:
+        """Give an organization's present instant: by its test clock if it has one."""
+        known = self.clocks.known(org_id)
+        if known is not None:
+            return known
+        with self.reading(org_id) as tx:
+            return tx.clock.now()
+
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
+
+    def _transaction(self, connection: Connection, org_id: str, actor: str) -> Transaction:
+        clock = OrganizationClock(self.clocks, org_id, connection)
+        return Transaction(connection, org_id, actor, clock, self.record)
 
 
 class OneTransaction(Database):
@@ -124,6 +139,7 @@ class OneTransaction(Database):
 
     def __init__(self, outer: Database, tx: Transaction) -> None:
         self.clock = outer.clock
+        self.clocks = outer.clocks
         self.record = outer.record
         self.engine = outer.engine
         self._autocommit = outer._autocommit  # noqa: SLF001 - of the same class

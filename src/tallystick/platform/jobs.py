@@ -34,6 +34,11 @@ _DEFER = text(
     " CAST(:args AS jsonb), NULL"
     ")\\:\\:procrastinate_job_to_defer_v1])"
 )
+_HAS_WORK = text(
+    "SELECT EXISTS (SELECT 1 FROM procrastinate_jobs WHERE args->>'org_id' = :org_id"
+    " AND task_name <> :besides AND status IN ('todo', 'doing')"
+    " AND (scheduled_at IS NULL OR scheduled_at <= now()))"
+)
 _REQUEUE_ALL = (
     "SELECT procrastinate_retry_job_v2(id, now(), NULL, NULL, NULL)"
     " FROM procrastinate_jobs WHERE status = 'doing'"
@@ -58,6 +63,14 @@ def defer(tx: Transaction, task: str, arguments: Mapping[str, Any], *, lock: str
     tx.execute(_DEFER, values)
 
 
+def has_work(tx: Transaction, *, besides: str) -> bool:
+    """Tell whether jobs of the transaction's organization are queued or running, of other tasks.
+
+    One that failed and is to be tried again later does not count.
+    """
+    return bool(tx.execute(_HAS_WORK, {"org_id": tx.org_id, "besides": besides}).scalar_one())
+
+
 class Jobs:
     """The tasks this process knows, and the worker that runs what is queued."""
 
@@ -66,6 +79,7 @@ class Jobs:
         connector = procrastinate.PsycopgConnector(conninfo=conninfo, min_size=1, max_size=4)
         self._app = procrastinate.App(connector=connector)
         self._stopping = threading.Event()
+        self._often: list[tuple[float, Callable[[], None]]] = []
 
     def is_stopping(self) -> bool:
         """Tell whether the worker is to stop: long tasks ask, and end with JobInterrupted."""
@@ -92,6 +106,13 @@ class Jobs:
 
         self._app.periodic(cron=cron)(self._app.task(name=name, queue=QUEUE)(run))
 
+    def often(self, every_s: float, function: Callable[[], None]) -> None:
+        """Let this process run `function` every so many seconds while it works, in a thread.
+
+        A failure is logged, and it runs again.
+        """
+        self._often.append((every_s, function))
+
     async def work(self, *, alone: bool, until_empty: bool = False) -> None:
         """Run queued jobs until cancelled; when the database fails, begin again a little later.
 
@@ -116,7 +137,8 @@ class Jobs:
         async with self._app.open_async():
             if alone:
                 await self._app.connector.execute_query_async(_REQUEUE_ALL)
-            watch = asyncio.create_task(self._requeue_stalled())
+            beside = [asyncio.create_task(self._requeue_stalled())]
+            beside += [asyncio.create_task(_repeat(every_s, f)) for every_s, f in self._often]
             worker = asyncio.create_task(
                 self._app.run_worker_async(
                     queues=[QUEUE],
@@ -138,9 +160,9 @@ class Jobs:
                     await worker
                 raise
             finally:
-                watch.cancel()
-                with suppress(asyncio.CancelledError):
-                    await watch
+                for each in beside:
+                    each.cancel()
+                await asyncio.gather(*beside, return_exceptions=True)
 
     async def _requeue_stalled(self) -> None:
         """Queue again, from time to time, what workers left that no longer give a sign of life."""
@@ -150,3 +172,12 @@ class Jobs:
             for job in await manager.get_stalled_jobs(queue=QUEUE, seconds_since_heartbeat=STALLED_S):
                 _log.warning("job_taken_up_again", task=job.task_name, job_id=job.id)
                 await manager.retry_job(job)
+
+
+async def _repeat(every_s: float, function: Callable[[], None]) -> None:
+    while True:
+        await asyncio.sleep(every_s)
+        try:
+            await asyncio.shield(asyncio.to_thread(function))
+        except Exception:  # noqa: BLE001 - the next time may go well
+            _log.exception("repeated_task_failed")

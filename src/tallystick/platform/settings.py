@@ -137,6 +137,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     mail_from: Annotated[str, msgspec.Meta(description="The sender of mails.", extra={"check": _sender})] = (
         "Tallystick <tallystick@localhost>"
     )
+    due_every_s: Annotated[
+        int,
+        msgspec.Meta(
+            description="How often to look for what is due, in seconds; 0 leaves it to other processes.",
+            ge=0,
+            le=3600,
+        ),
+    ] = 5
     secret: Annotated[
         str | None,
         msgspec.Meta(

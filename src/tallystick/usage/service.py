@@ -7,7 +7,6 @@ from itertools import compress
 import msgspec
 import numpy as np
 
-from tallystick.kernel.clock import Clock
 from tallystick.platform.database import Database
 from tallystick.platform.ids import new_id
 from tallystick.usage.dedupe import Flags
@@ -81,13 +80,11 @@ class Ingest:
         self,
         database: Database,
         writer: GroupedWriter,
-        clock: Clock,
         resolution: Resolution,
         derive: Derive | None = None,
     ) -> None:
         self._database = database
         self._writer = writer
-        self._clock = clock
         self._resolution = resolution
         self._derive = derive or Derivation(database, resolution)
 
@@ -132,7 +129,7 @@ class Ingest:
         self, org_id: str, measurements: Sequence[Measurement], failures: list[Failure]
     ) -> list[_Group]:
         """Sort measurements by meter, and take out those that break a rule."""
-        latest = self._clock.now() + MOST_AHEAD
+        latest = self._database.now(org_id) + MOST_AHEAD
         groups: list[_Group] = []
         by_code = _by_meter(measurements)
         meters = self._resolution.meters.find(self._database, org_id, by_code.keys())

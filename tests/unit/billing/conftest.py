@@ -26,6 +26,7 @@ from tallystick.kernel.periods import BillingFrequency
 from tallystick.organizations.currency import Currency
 from tallystick.organizations.organization_config import default_config
 from tallystick.platform.database import Database
+from tallystick.platform.org_clocks import OrganizationClocks
 from tallystick.platform.resources import Entity
 from tallystick.pricing.plan import Plan
 from tallystick.pricing.plan_template import PlanTemplate
@@ -188,7 +189,7 @@ class Books:
         return made
 
     def runner(self, chunk: int = 500) -> BillRunner:
-        return BillRunner(self.database, self.usage, self.clock, chunk)
+        return BillRunner(self.database, self.usage, chunk)
 
     def order(self, **values: Any) -> BillJob:
         with self.database.transaction(self.org_id) as tx:
@@ -240,5 +241,5 @@ def billing_database(new_migrated_database: MakeDatabase) -> Iterator[Database]:
 def books(billing_database: Database) -> Books:
     """Give a fresh organization on 1 February 2024."""
     clock = MovableClock()
-    billing_database.clock = clock
+    billing_database.clock, billing_database.clocks = clock, OrganizationClocks(clock)
     return Books(billing_database, clock).set_up()

@@ -163,7 +163,7 @@ def test_a_run_that_dies_goes_on_where_it_was_and_bills_once(books: Books, plan:
         acme = books.account(f"a{n}", plan)
         books.usage.add(acme.id, JAN_5, "1")
     job = books.order()
-    dying = BillRunner(books.database, FailingUsage(books.usage, 2), books.clock, chunk=2)
+    dying = BillRunner(books.database, FailingUsage(books.usage, 2), chunk=2)
     with pytest.raises(Unavailable):
         dying.run(books.org_id, job.id)
     half = books.job(job)
@@ -195,7 +195,7 @@ def test_a_cancelled_job_leaves_whole_bills_only(books: Books, plan: Plan) -> No
                     cancel_job(tx, job.id)
             return found
 
-    BillRunner(books.database, Cancelling(), books.clock, chunk=2).run(books.org_id, job.id)
+    BillRunner(books.database, Cancelling(), chunk=2).run(books.org_id, job.id)
     assert books.job(job).status is BillJobStatus.CANCELLED
     assert len(books.bills()) in {0, 2}
     assert all(lines(bill) == [("STANDING_CHARGE", "10.00")] for bill in books.bills())
@@ -218,7 +218,7 @@ def test_a_bug_ends_the_job_with_its_failure(books: Books, plan: Plan) -> None:
             raise AssertionError("a bug")
 
     with pytest.raises(AssertionError):
-        BillRunner(books.database, Broken(), books.clock).run(books.org_id, job.id)
+        BillRunner(books.database, Broken()).run(books.org_id, job.id)
     ended = books.job(job)
     assert (ended.status, ended.failure) == (BillJobStatus.CANCELLED, "AssertionError: a bug")
 

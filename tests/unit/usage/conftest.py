@@ -103,7 +103,7 @@ def desks(usage_store: UsageStore, new_migrated_database: MakeDatabase) -> Itera
     database = Database(new_migrated_database(), clock, record)
     writer = GroupedWriter(usage_store, clock)
     writer.start()
-    ingest = Ingest(database, writer, clock, resolution)
+    ingest = Ingest(database, writer, resolution)
     yield Desk("", str(uuid4()), database, resolution, usage_store, ingest)
     writer.close()
     database.close()

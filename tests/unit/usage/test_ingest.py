@@ -101,7 +101,7 @@ def test_nothing_is_recorded_when_usage_cannot_be_stored(desk: Desk) -> None:
     closed = GroupedWriter(desk.store, StandingClock())
     closed.start()
     closed.close()
-    ingest = Ingest(desk.database, closed, StandingClock(), desk.resolution)
+    ingest = Ingest(desk.database, closed, desk.resolution)
     batch = [flight("a"), flight("b", measure={})]
     with pytest.raises(Unavailable):
         ingest(desk.org_id, desk.actor, batch)
