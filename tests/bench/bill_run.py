@@ -20,7 +20,7 @@ from tallystick.accounts.account_plan import AccountPlan
 from tallystick.billing.bill_job import BillJob
 from tallystick.billing.jobs import BillRunner, create_job
 from tallystick.billing.store import insert_entities
-from tallystick.catalogue.aggregation import Aggregation, Method
+from tallystick.catalogue.aggregation import Aggregation
 from tallystick.catalogue.meter import DataField, FieldCategory, Meter
 from tallystick.catalogue.product import Product
 from tallystick.events.record import record_change
@@ -37,6 +37,7 @@ from tallystick.platform.postgres import EmbeddedPostgres
 from tallystick.pricing.plan import Plan
 from tallystick.pricing.plan_template import PlanTemplate
 from tallystick.pricing.pricing import Pricing, PricingBand
+from tallystick.rating.method import Method
 from tallystick.rating.units import UsageRounding
 from tallystick.usage.store.blocks import make_block
 from tallystick.usage.store.model import Slot

@@ -11,7 +11,8 @@ from time import perf_counter
 from uuid import UUID
 
 from tallystick.kernel.periods import Period
-from tallystick.usage.store.model import Method, Slot, UsageQuery
+from tallystick.rating.method import Method
+from tallystick.usage.store.model import Slot, UsageQuery
 from tallystick.usage.store.store import UsageStore
 from tests.bench.figures import MS, Figure, percentile, waits
 from tests.bench.options import Options

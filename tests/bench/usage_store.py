@@ -22,9 +22,10 @@ import pyarrow as pa
 from tallystick.kernel.periods import Period
 from tallystick.platform.clickhouse.embedded import EmbeddedClickHouse
 from tallystick.platform.clock import SystemClock
+from tallystick.rating.method import Method
 from tallystick.usage.dedupe import UidFilter, hash_uids
 from tallystick.usage.store.blocks import id_words
-from tallystick.usage.store.model import Method, Slot, UsageQuery
+from tallystick.usage.store.model import Slot, UsageQuery
 from tallystick.usage.store.schema import ID, NUMBER
 from tallystick.usage.store.store import UsageStore
 from tallystick.usage.store.writer import GroupedWriter

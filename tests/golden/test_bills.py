@@ -13,10 +13,10 @@ from tallystick.billing.calculate import BillInputs, calculate_bill
 from tallystick.billing.calculate.inputs import CurrencyRule
 from tallystick.billing.explain import explain
 from tallystick.billing.lines import bill_of, lines_of
-from tallystick.catalogue.aggregation import Method
 from tallystick.kernel.decimals import RoundingMode
 from tallystick.kernel.zones import parse_zone
 from tallystick.pricing.pricing import PricingType
+from tallystick.rating.method import Method
 from tallystick.rating.units import UsageRounding
 from tests.unit.billing.drafts import (
     BILL_ID,

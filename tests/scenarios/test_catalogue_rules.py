@@ -97,6 +97,68 @@ def test_what_is_priced_whole_is_not_cut_into_segments(world: World) -> None:
     assert codes(answer) == {"segments": "segment_in_use"}
 
 
+def test_a_field_that_sql_reads_stays_and_keeps_its_kind(world: World) -> None:
+    meter = world.meter()
+    sql = "SELECT sum(delay) AS late FROM measurements WHERE delay > 15"
+    world.aggregation(meter["id"], "CUSTOM_SQL", customSql=sql)
+    without = {"dataFields": [f for f in meter["dataFields"] if f["code"] != "delay"]}
+    assert codes(world.put(f"meters/{meter['id']}", meter | without, expect=400)) == {
+        "dataFields": "field_in_use"
+    }
+    as_text = {"dataFields": [*without["dataFields"], {"category": "OTHER", "code": "delay", "name": "D"}]}
+    assert codes(world.put(f"meters/{meter['id']}", meter | as_text, expect=400)) == {
+        "dataFields": "field_in_use"
+    }
+    unread = {"dataFields": [f for f in meter["dataFields"] if f["code"] != "destination"]}
+    assert world.put(f"meters/{meter['id']}", meter | unread)["version"] == 2
+
+
+# --- products ------------------------------------------------------------------------------------
+
+
+def test_a_products_usage_is_priced_on_its_plans_only(world: World) -> None:
+    air, rail = world.product(), world.product("rail")
+    plan = world.plan(rail)["id"]
+    of_air = world.aggregation(world.meter(air)["id"])
+    assert codes(world.post("pricings", pricing_body(plan, of_air["id"]), expect=400)) == {
+        "aggregationId": "wrong_product"
+    }
+    on_template = pricing_body(plan, of_air["id"]) | {
+        "planTemplateId": world.get("plantemplates")["data"][0]["id"]
+    }
+    del on_template["planId"]
+    assert codes(world.post("pricings", on_template, expect=400)) == {"aggregationId": "wrong_product"}
+
+
+def test_what_other_products_plans_price_does_not_move_to_a_product(world: World) -> None:
+    air, rail = world.product(), world.product("rail")
+    plan = world.plan(rail)["id"]
+    band = {"lowerLimit": 0, "fixedPrice": 0, "unitPrice": 1}
+    price = {"planId": plan, "startDate": "2024-01-01T00:00:00Z", "pricingBands": [band]}
+    meter = world.meter()
+    aggregation = world.aggregation(meter["id"], code="miles")
+    compound = world.post("compoundaggregations", compound_body())
+    counter = world.post("counters", {"name": "Seats", "unit": "seat"})
+    world.post("pricings", price | {"aggregationId": aggregation["id"]})
+    world.post("pricings", price | {"compoundAggregationId": compound["id"]})
+    world.post("counterpricings", price | {"counterId": counter["id"]})
+    of_air = world.meter(air, "air")["id"]
+    for path, body, field, kept in (
+        (f"meters/{meter['id']}", meter, "productId", rail),
+        (f"compoundaggregations/{compound['id']}", compound_body() | {"version": 1}, "productId", rail),
+        (f"counters/{counter['id']}", counter, "productId", rail),
+        (f"aggregations/{aggregation['id']}", aggregation, "meterId", world.meter(rail, "rail")["id"]),
+    ):
+        moved = {field: of_air if field == "meterId" else air}
+        assert codes(world.put(path, body | moved, expect=400)) == {field: "wrong_product"}, path
+        assert world.put(path, body | {field: kept})[field] == kept
+
+
+def compound_body() -> dict[str, Any]:
+    units = {"rounding": "NONE", "quantityPerUnit": 1, "unit": "mi"}
+    return {"name": "Twice", "calculation": "2 * aggregation.miles", **units}
+
+
 # --- plans and pricings -------------------------------------------------------------------------
 
 

@@ -6,8 +6,8 @@ from typing import Any, Protocol
 
 from tallystick.billing.calculate.inputs import Part, UsageKey
 from tallystick.catalogue.custom_sql import CustomSqlRefused, position, read_custom_sql
+from tallystick.usage.meters import slot_of
 from tallystick.usage.store.custom import CustomQuery, CustomSqlFailed
-from tallystick.usage.store.model import Slot, SlotKind
 
 
 class CustomQueries(Protocol):
@@ -50,13 +50,13 @@ def custom_query(part: Part, key: UsageKey) -> CustomQuery:
     """Give the query that answers a key, over the fields that the meter has now. Raises CustomSqlFailed."""
     aggregation, meter = part.aggregation, part.meter
     text = aggregation.custom_sql or ""
-    slots = {code: Slot(SlotKind(name[0]), int(name[1:])) for code, name in meter.slots.items()}
-    columns = {field.code: slots[field.code] for field in meter.fields}
+    columns = {field.code: slot_of(meter, field.code) for field in meter.fields}
     try:
         read = read_custom_sql(text, columns)
     except CustomSqlRefused as error:
         raise CustomSqlFailed(f"The SQL cannot be run: {position(text, error.at)}{error.reason}.") from None
     cut = aggregation.segments if part.segment is not None else []
+    places = {code: slot_of(meter, code) for code in aggregation.segmented_fields}
     return CustomQuery(
         around=read.around,
         answer=read.answer,
@@ -64,7 +64,7 @@ def custom_query(part: Part, key: UsageKey) -> CustomQuery:
         account_ids=key.account_ids,
         window=key.window,
         columns=columns,
-        segments=tuple({slots[code]: each[code] for code in aggregation.segmented_fields} for each in cut),
+        segments=tuple({places[code]: each[code] for code in places} for each in cut),
         segment=key.segment,
     )
 

@@ -11,11 +11,11 @@ from typing import Protocol
 
 from tallystick.billing.calculate.inputs import Part, UsageKey
 from tallystick.billing.custom_usage import Quantities
-from tallystick.catalogue.aggregation import Method as AggregationMethod
-from tallystick.kernel.errors import invariant
 from tallystick.kernel.periods import Period
+from tallystick.rating.method import Method
+from tallystick.usage.meters import slot_of
 from tallystick.usage.store.custom import CustomQuery
-from tallystick.usage.store.model import Method, Slot, SlotKind, Usage, UsageQuery
+from tallystick.usage.store.model import Usage, UsageQuery
 
 COMMON = 20
 "From so many accounts on, a window is asked in the query that all accounts share."
@@ -52,7 +52,7 @@ def load_quantities(queries: UsageQueries, org_id: str, wanted: Wanted) -> Quant
         keys.setdefault(asked, set()).add(key)
     quantities = Quantities()
     for asked, each in parts.items():
-        if each.aggregation.aggregation is AggregationMethod.CUSTOM_SQL:
+        if each.aggregation.aggregation is Method.CUSTOM_SQL:
             quantities.ask(queries, org_id, each, keys[asked])
             continue
         for query in usage_queries(each, keys[asked]):
@@ -97,23 +97,16 @@ def _query(
 ) -> UsageQuery:
     aggregation = part.aggregation
     segments = [] if part.segment is None else aggregation.segments
-    texts = {code: _slot(part, code) for code in aggregation.segmented_fields}
+    texts = {code: slot_of(part.meter, code) for code in aggregation.segmented_fields}
     return UsageQuery(
         meter_id=aggregation.meter_id,
-        method=Method(aggregation.aggregation.value),
+        method=aggregation.aggregation,
         windows=tuple(windows),
-        field=_slot(part, aggregation.target_field),
+        field=slot_of(part.meter, aggregation.target_field),
         account_ids=tuple(account_ids),
         segments=tuple({texts[c]: segment[c] for c in texts} for segment in segments),
         per_account=per_account,
     )
-
-
-def _slot(part: Part, code: str) -> Slot:
-    """Give the place of a field in the usage store; the meter keeps it."""
-    name = part.meter.slots.get(code, "")
-    invariant(bool(name), f"the field {code} of the meter {part.meter.code} has no slot")
-    return Slot(SlotKind(name[0]), int(name[1:]))
 
 
 def _answered(found: Iterable[Usage], query: UsageQuery, aggregation_id: str) -> dict[UsageKey, Decimal]:

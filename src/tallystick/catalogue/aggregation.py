@@ -1,7 +1,6 @@
 """Aggregations: how the measurements of a billing period become one quantity."""
 
 from collections.abc import Callable, Iterator
-from enum import StrEnum
 from typing import Annotated
 
 from msgspec import Meta
@@ -9,6 +8,7 @@ from msgspec import Meta
 from tallystick.catalogue.custom_sql import CustomSqlRefused, position, read_custom_sql
 from tallystick.catalogue.meter import Meter
 from tallystick.catalogue.product import Product
+from tallystick.catalogue.scope import stays_in_scope
 from tallystick.kernel.problems import Problem
 from tallystick.platform.resources import (
     By,
@@ -25,23 +25,8 @@ from tallystick.platform.resources import (
     resource,
 )
 from tallystick.platform.resources.checks import no_repeats
+from tallystick.rating.method import Method
 from tallystick.rating.units import UsageRounding
-
-
-class Method(StrEnum):
-    """How values become one (semantics §9)."""
-
-    SUM = "SUM"
-    MIN = "MIN"
-    MAX = "MAX"
-    COUNT = "COUNT"
-    LATEST = "LATEST"
-    MEAN = "MEAN"
-    UNIQUE = "UNIQUE"
-    CUSTOM_SQL = "CUSTOM_SQL"
-    TIME_WEIGHTED = "TIME_WEIGHTED"
-    "Beyond the original API: unit-hours, each level held until the next one or the window's end."
-
 
 CONTRACT_METHODS = Meta(
     description="TIME_WEIGHTED is beyond the original API; only an aggregation made with it answers with it.",
@@ -109,6 +94,8 @@ class Aggregation(Entity, kw_only=True):
         if isinstance(old, Aggregation):
             yield from segments_stay(tx, self.id, old.segments, self.segments, "segments")
             yield from compounds_stay_whole(tx, old, self)
+            if meter is not None and old.meter_id != self.meter_id:
+                yield from stays_in_scope(tx, Aggregation, self.id, meter.product_id, "meterId")
 
     def check_delete(self, tx: Transaction) -> Iterator[Problem]:
         """A compound aggregation does not lose what it calculates with."""
@@ -117,6 +104,13 @@ class Aggregation(Entity, kw_only=True):
         for compound in compounds_naming(tx, self.code):
             message = f"the compound aggregation {compound.name!r} calculates with it"
             yield Problem("code", "code_in_use", message)
+
+    def fields_read(self, meter: Meter) -> set[str]:
+        """Give the codes of the meter's fields that it reads: its target, its segments' and its SQL's."""
+        own = {self.target_field, *self.segmented_fields}
+        if self.custom_sql is not None:
+            own |= read_custom_sql(self.custom_sql).reads
+        return {field.code for field in meter.fields} & own
 
     def _custom_sql(self, meter: Meter | None) -> Iterator[Problem]:
         """Check that the SQL may be run, over the fields of this meter if it is given."""

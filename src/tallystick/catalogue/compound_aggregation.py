@@ -12,9 +12,10 @@ from sqlalchemy import update
 from tallystick.calc.errors import ExpressionError
 from tallystick.calc.expression import Compiled, compile_expression
 from tallystick.calc.values import Kind
-from tallystick.catalogue.aggregation import Aggregation, Method, Segment, segments_stay
+from tallystick.catalogue.aggregation import Aggregation, Segment, segments_stay
 from tallystick.catalogue.lookup_find import lookup_problems
 from tallystick.catalogue.product import Product
+from tallystick.catalogue.scope import stays_in_scope
 from tallystick.kernel.problems import Problem
 from tallystick.organizations.custom_field import CustomField
 from tallystick.platform.resources import (
@@ -34,6 +35,7 @@ from tallystick.platform.resources import (
     resource,
     resource_of,
 )
+from tallystick.rating.method import Method
 from tallystick.rating.units import UsageRounding
 
 LONGEST_CALCULATION = 5000
@@ -93,6 +95,8 @@ class CompoundAggregation(Entity, kw_only=True):
             yield from unknown_names(tx, compile_expression(self.calculation))
         if isinstance(old, CompoundAggregation):
             yield from segments_stay(tx, self.id, old.segments, self.segments, "calculation")
+            if old.product_id != self.product_id:
+                yield from stays_in_scope(tx, CompoundAggregation, self.id, self.product_id, "productId")
 
 
 class WrittenCompoundAggregation(CompoundAggregation, kw_only=True):

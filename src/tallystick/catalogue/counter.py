@@ -1,11 +1,14 @@
 """Counters: quantities that are set from time to time and hold until they are set anew, such as seats."""
 
+from collections.abc import Iterator
 from typing import Annotated
 
 from msgspec import Meta
 
 from tallystick.catalogue.product import Product
-from tallystick.platform.resources import By, Code, Entity, Id, Name, Ref, resource
+from tallystick.catalogue.scope import stays_in_scope
+from tallystick.kernel.problems import Problem
+from tallystick.platform.resources import By, Code, Entity, Id, Name, Ref, Transaction, resource
 
 
 @resource(
@@ -22,3 +25,8 @@ class Counter(Entity, kw_only=True):
     code: Code | None = None
     unit: Annotated[str, Meta(min_length=1)]
     product_id: Annotated[Id | None, Ref(Product)] = None
+
+    def check_stored(self, tx: Transaction, old: Entity | None) -> Iterator[Problem]:
+        """It does not leave the product whose plans price it."""
+        if isinstance(old, Counter) and old.product_id != self.product_id:
+            yield from stays_in_scope(tx, Counter, self.id, self.product_id, "productId")

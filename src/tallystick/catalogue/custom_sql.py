@@ -72,11 +72,12 @@ class CustomSqlRefused(ValueError):
 class CustomSql(msgspec.Struct, frozen=True):
     """A query that may be run: the text around each place where the measurements are to stand.
 
-    answer: the name of its one column.
+    answer: the name of its one column. reads: the names it reads, of fields and of its own columns.
     """
 
     around: tuple[str, ...]
     answer: str
+    reads: frozenset[str]
 
     def over(self, measurements: str) -> str:
         """Write the query. measurements: the SELECT of what it may see."""
@@ -102,7 +103,7 @@ def read_custom_sql(text: str, columns: Collection[str] | None = None) -> Custom
             if node.name not in known:
                 raise CustomSqlRefused(f"measurements have no field {node.name}", _offset(node))
     pieces = "".join(writer.out).split(_HERE)
-    return CustomSql(tuple(pieces), writer.answer)
+    return CustomSql(tuple(pieces), writer.answer, frozenset(node.name for node in writer.read))
 
 
 def position(text: str, at: int | None) -> str:

@@ -10,6 +10,7 @@ from msgspec import Meta
 from tallystick.catalogue.cloud_events import CloudEventMapping
 from tallystick.catalogue.derived_fields import calculation_problems, stored_problems
 from tallystick.catalogue.product import Product
+from tallystick.catalogue.scope import stays_in_scope
 from tallystick.kernel.problems import Problem
 from tallystick.platform.resources import (
     By,
@@ -127,6 +128,8 @@ class Meter(Entity, kw_only=True):
         yield from stored_problems(tx, self)
         if isinstance(old, Meter):
             yield from fields_still_read(tx, old, self)
+            if old.product_id != self.product_id:
+                yield from product_still_suits(tx, self)
 
 
 def assign_slots(before: Mapping[str, str], fields: Iterable[DataField]) -> dict[str, str]:
@@ -152,11 +155,11 @@ def assign_slots(before: Mapping[str, str], fields: Iterable[DataField]) -> dict
 
 
 def fields_still_read(tx: Transaction, old: Meter, new: Meter) -> Iterator[Problem]:
-    """Find the aggregations that would lose the field they read."""
+    """Find the aggregations that would lose a field they read, in their SQL too."""
     from tallystick.catalogue.aggregation import Aggregation  # noqa: PLC0415 - the two know each other
 
     for aggregation in tx.find(Aggregation, meter_id=old.id):
-        for code in (aggregation.target_field, *aggregation.segmented_fields):
+        for code in sorted(aggregation.fields_read(old)):
             before, after = old.field(code), new.field(code)
             if before is not None and after is None:
                 message = f"{code} cannot be removed: the aggregation {aggregation.name!r} reads it"
@@ -164,3 +167,11 @@ def fields_still_read(tx: Transaction, old: Meter, new: Meter) -> Iterator[Probl
             elif before and after and before.category.is_numeric != after.category.is_numeric:
                 message = f"{code} cannot change between number and text: {aggregation.name!r} reads it"
                 yield Problem("dataFields", "field_in_use", message)
+
+
+def product_still_suits(tx: Transaction, meter: Meter) -> Iterator[Problem]:
+    """Find the aggregations of a meter that plans of another product price."""
+    from tallystick.catalogue.aggregation import Aggregation  # noqa: PLC0415 - the two know each other
+
+    for aggregation in tx.find(Aggregation, meter_id=meter.id):
+        yield from stays_in_scope(tx, Aggregation, aggregation.id, meter.product_id, "productId")

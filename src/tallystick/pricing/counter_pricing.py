@@ -9,13 +9,25 @@ from msgspec import Meta
 
 from tallystick.catalogue.counter import Counter
 from tallystick.catalogue.product import Product
+from tallystick.catalogue.scope import elsewhere_priced
 from tallystick.kernel.problems import Problem
-from tallystick.platform.resources import ActiveAt, By, Code, Entity, Id, Ref, Transaction, resource
+from tallystick.platform.resources import (
+    ActiveAt,
+    By,
+    Code,
+    Entity,
+    Id,
+    Ref,
+    Transaction,
+    resource,
+    resource_of,
+)
 from tallystick.platform.resources.checks import exactly_one, in_order, overlap
 from tallystick.platform.resources.fields import Description
 from tallystick.pricing.plan import Plan
 from tallystick.pricing.plan_template import PlanTemplate
 from tallystick.pricing.pricing import PricingBand, ascending_bands, with_id
+from tallystick.pricing.scope import first_elsewhere, suits_plan
 
 
 @resource(
@@ -55,7 +67,9 @@ class CounterPricing(Entity, kw_only=True):
 
     def check_stored(self, tx: Transaction, old: Entity | None) -> Iterator[Problem]:
         """The counter suits the plan's product; no two prices of it hold at once."""
-        yield from self._of_same_product(tx)
+        counter = tx.find_one(Counter, id=self.counter_id)
+        if counter is not None:
+            yield from suits_plan(tx, self, counter, counter.name, "counterId")
         same: dict[str, Any] = {
             "plan_id": self.plan_id,
             "plan_template_id": self.plan_template_id,
@@ -68,13 +82,16 @@ class CounterPricing(Entity, kw_only=True):
                 yield Problem("startDate", "overlapping_pricing", message)
                 return
 
-    def _of_same_product(self, tx: Transaction) -> Iterator[Problem]:
-        """A counter of a product prices that product's plans only; a global one any."""
-        counter = tx.find_one(Counter, id=self.counter_id)
-        on = tx.find_one(Plan, id=self.plan_id) if self.plan_id else None
-        template = tx.find_one(PlanTemplate, id=self.plan_template_id) if self.plan_template_id else None
-        product_id = (on and on.product_id) or (template and template.product_id)
-        own_id = counter.product_id if counter else None
-        if counter is not None and own_id is not None and product_id not in {None, own_id}:
-            message = f"{counter.name} belongs to another product than the plan"
-            yield Problem("counterId", "wrong_product", message)
+
+def counter_priced_elsewhere(
+    tx: Transaction, quantity: type, quantity_id: str, product_id: str
+) -> str | None:
+    """Name a pricing of a counter on a plan of another product, if there is one."""
+    if quantity is not Counter:
+        return None
+    table = resource_of(CounterPricing).table
+    found = first_elsewhere(tx, table, table.c.counter_id == quantity_id, product_id)
+    return f"counter pricing {found}" if found else None
+
+
+elsewhere_priced.append(counter_priced_elsewhere)

@@ -12,6 +12,7 @@ from msgspec import Meta
 from tallystick.catalogue.aggregation import Aggregation, Segment, segment_users
 from tallystick.catalogue.compound_aggregation import CompoundAggregation
 from tallystick.catalogue.product import Product
+from tallystick.catalogue.scope import elsewhere_priced
 from tallystick.kernel.problems import Problem
 from tallystick.platform.ids import new_id
 from tallystick.platform.resources import (
@@ -26,11 +27,13 @@ from tallystick.platform.resources import (
     Ref,
     Transaction,
     resource,
+    resource_of,
 )
 from tallystick.platform.resources.checks import exactly_one, in_order, overlap
 from tallystick.platform.resources.fields import Description
 from tallystick.pricing.plan import Plan
 from tallystick.pricing.plan_template import PlanTemplate
+from tallystick.pricing.scope import first_elsewhere, suits_plan
 
 
 class PricingType(StrEnum):
@@ -125,21 +128,13 @@ class Pricing(Entity, kw_only=True):
         aggregation = tx.find_one(Aggregation, id=self.aggregation_id) if self.aggregation_id else None
         if aggregation is not None:
             yield from self._priced_segment(aggregation)
+            yield from suits_plan(tx, self, aggregation, aggregation.name, "aggregationId")
         compound_id = self.compound_aggregation_id
         compound = tx.find_one(CompoundAggregation, id=compound_id) if compound_id else None
         if compound is not None:
             yield from self._priced_segment(compound)
-            yield from self._of_same_product(tx, compound)
+            yield from suits_plan(tx, self, compound, compound.name, "compoundAggregationId")
         yield from self._no_overlap(tx)
-
-    def _of_same_product(self, tx: Transaction, compound: CompoundAggregation) -> Iterator[Problem]:
-        """A compound aggregation of a product prices that product's plans only (semantics §11)."""
-        on = tx.find_one(Plan, id=self.plan_id) if self.plan_id else None
-        template = tx.find_one(PlanTemplate, id=self.plan_template_id) if self.plan_template_id else None
-        product_id = (on and on.product_id) or (template and template.product_id)
-        if compound.product_id is not None and product_id not in {None, compound.product_id}:
-            message = f"{compound.name} belongs to another product than the plan"
-            yield Problem("compoundAggregationId", "wrong_product", message)
 
     def _priced_segment(self, aggregation: Aggregation | CompoundAggregation) -> Iterator[Problem]:
         if aggregation.segments and self.segment is None:
@@ -204,3 +199,16 @@ def pricing_of_segment(tx: Transaction, aggregation_id: str, segment: Segment | 
 
 
 segment_users.append(pricing_of_segment)
+
+
+def priced_elsewhere(tx: Transaction, quantity: type, quantity_id: str, product_id: str) -> str | None:
+    """Name a pricing of an aggregation, compound or not, on a plan of another product, if there is one."""
+    table = resource_of(Pricing).table
+    columns = {Aggregation: table.c.aggregation_id, CompoundAggregation: table.c.compound_aggregation_id}
+    if quantity not in columns:
+        return None
+    found = first_elsewhere(tx, table, columns[quantity] == quantity_id, product_id)
+    return f"pricing {found}" if found else None
+
+
+elsewhere_priced.append(priced_elsewhere)

@@ -17,7 +17,7 @@ from tallystick.billing import service
 from tallystick.billing.bill import Bill, BillAnswer
 from tallystick.billing.bill_job import BillJob
 from tallystick.billing.jobs import BillRunner, create_job
-from tallystick.catalogue.aggregation import Aggregation, Method
+from tallystick.catalogue.aggregation import Aggregation
 from tallystick.catalogue.meter import DataField, FieldCategory, Meter
 from tallystick.catalogue.product import Product
 from tallystick.events.record import events, record_change
@@ -31,9 +31,9 @@ from tallystick.platform.resources import Entity
 from tallystick.pricing.plan import Plan
 from tallystick.pricing.plan_template import PlanTemplate
 from tallystick.pricing.pricing import Pricing, PricingBand
+from tallystick.rating.method import Method
 from tallystick.rating.units import UsageRounding
 from tallystick.usage.store.custom import CustomQuery, CustomSqlFailed
-from tallystick.usage.store.model import Method as StoreMethod
 from tallystick.usage.store.model import Usage, UsageQuery
 from tests.conftest import MakeDatabase
 
@@ -83,13 +83,13 @@ class ListedUsage:
         return found
 
 
-def _aggregated(method: StoreMethod, values: list[D]) -> D:
+def _aggregated(method: Method, values: list[D]) -> D:
     match method:
-        case StoreMethod.MAX:
+        case Method.MAX:
             return max(values)
-        case StoreMethod.MEAN:
+        case Method.MEAN:
             return divide(sum(values, D(0)), D(len(values)))
-        case StoreMethod.COUNT:
+        case Method.COUNT:
             return D(len(values))
         case _:
             return sum(values, D(0))

@@ -23,7 +23,7 @@ from tallystick.billing.calculate.inputs import (
     UsageKey,
 )
 from tallystick.billing.calculate.slices import UsageSlice, usage_slices
-from tallystick.catalogue.aggregation import Aggregation, Method
+from tallystick.catalogue.aggregation import Aggregation
 from tallystick.catalogue.compound_aggregation import CompoundAggregation
 from tallystick.catalogue.counter import Counter
 from tallystick.catalogue.meter import DataField, FieldCategory, Meter
@@ -34,6 +34,7 @@ from tallystick.pricing.counter_pricing import CounterPricing
 from tallystick.pricing.plan import Plan
 from tallystick.pricing.plan_template import PlanTemplate
 from tallystick.pricing.pricing import Pricing, PricingBand
+from tallystick.rating.method import Method
 from tallystick.rating.units import UsageRounding
 
 D = Decimal

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from tallystick.billing.failure import bill_failures
-from tallystick.catalogue.aggregation import Method
+from tallystick.rating.method import Method
 from tallystick.usage.store.custom import CustomQuery, CustomSqlFailed
 from tests.unit.billing.conftest import Books
 

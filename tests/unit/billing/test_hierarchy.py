@@ -13,8 +13,8 @@ from tallystick.billing.bill import BillAnswer
 from tallystick.billing.calculate import BillInputs, calculate_bill
 from tallystick.billing.explain import explain
 from tallystick.billing.lines import lines_of
-from tallystick.catalogue.aggregation import Method
 from tallystick.pricing.pricing import PricingType
+from tallystick.rating.method import Method
 from tests.unit.billing.conftest import Books, lines
 from tests.unit.billing.drafts import BILL_ID, TIERED, OnPlan, aggregation, compound, family, priced
 

@@ -17,11 +17,12 @@ from tallystick.kernel.periods import Period
 from tallystick.organizations.custom_field import CustomField
 from tallystick.platform.resources import Entity
 from tallystick.platform.resources.wire import InvalidBody
+from tallystick.rating.method import Method
 from tallystick.usage.derived import Derivation
 from tallystick.usage.envelope import Measurement
 from tallystick.usage.meters import meter_reader, slot_of
 from tallystick.usage.rules import FailureType, columns_of
-from tallystick.usage.store.model import Method, UsageQuery
+from tallystick.usage.store.model import UsageQuery
 from tests.unit.usage.conftest import NOW, Desk
 
 D = Decimal

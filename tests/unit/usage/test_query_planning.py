@@ -9,10 +9,11 @@ import pytest
 from tallystick.catalogue.meter import DataField, FieldCategory, Meter, assign_slots
 from tallystick.kernel.periods import Period
 from tallystick.platform.resources.wire import read
+from tallystick.rating.method import Method
 from tallystick.usage.query.planning import Known, Plan, make_plan, stored_problems
 from tallystick.usage.query.request import UsageQueryRequest
 from tallystick.usage.store.exploring import Bucket, Figure, MeterField, MeterPart
-from tallystick.usage.store.model import Filter, Method, Slot
+from tallystick.usage.store.model import Filter, Slot
 
 NOW = datetime(2024, 4, 8, 10, tzinfo=UTC)
 FLIGHTS, ROOMS, UNKNOWN, ACME = (str(UUID(int=i)) for i in (0xA, 0xB, 0xC, 0xD))

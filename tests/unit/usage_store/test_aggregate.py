@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from tallystick.kernel.decimals import divide
 from tallystick.kernel.periods import Period
 from tallystick.platform.clickhouse.transport import ClickHouse
+from tallystick.rating.method import Method
 from tallystick.usage.store.blocks import make_block
-from tallystick.usage.store.model import ANY, Filter, Method, Slot, Usage, UsageQuery
+from tallystick.usage.store.model import ANY, Filter, Slot, Usage, UsageQuery
 from tallystick.usage.store.store import UsageStore
 from tallystick.usage.store.writer import GroupedWriter
 
@@ -204,7 +205,7 @@ WINDOWS = st.lists(
 ).map(tuple)
 
 
-METHODS = st.sampled_from([each for each in Method if each is not Method.TIME_WEIGHTED])
+METHODS = st.sampled_from([m for m in Method if m not in {Method.CUSTOM_SQL, Method.TIME_WEIGHTED}])
 
 
 def expected_value(method: Method, found: list[Decimal]) -> Decimal:

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 
 from tallystick.kernel.decimals import divide
 from tallystick.kernel.periods import Period
-from tallystick.usage.store.model import ANY, Filter, Method, Usage
+from tallystick.rating.method import Method
+from tallystick.usage.store.model import ANY, Filter, Usage
 from tallystick.usage.store.store import UsageStore
 from tallystick.usage.store.writer import GroupedWriter
 from tests.unit.usage_store.test_aggregate import (

@@ -17,7 +17,7 @@ from tallystick.usage.query.request import (
     UsageQueryRequest,
 )
 from tallystick.usage.store.exploring import Figure, MeterField, MeterPart, Selection, Summary
-from tallystick.usage.store.model import Filter, Method
+from tallystick.usage.store.model import Filter
 
 "Fields to filter and group by (semantics §5); METADATA can only be counted."
 
@@ -90,7 +90,7 @@ def make_plan(query: UsageQueryRequest, known: Known, now: datetime) -> Plan:
 def _summary(query: UsageQueryRequest, texts: Sequence[DataExplorerGroup], known: Known) -> Summary:
     return Summary(
         figures=tuple(
-            Figure(Method(each.function), _place(known, each.meter_id, each.field_code))
+            Figure(each.function, _place(known, each.meter_id, each.field_code))
             for each in query.aggregations
         ),
         per_account=any(g.group_type is GroupType.ACCOUNT for g in query.groups),

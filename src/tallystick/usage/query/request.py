@@ -12,6 +12,7 @@ from tallystick.kernel.periods import Period
 from tallystick.kernel.problems import Problem
 from tallystick.kernel.time_periods import TimePeriod, resolve
 from tallystick.platform.resources.checks import in_order, no_repeats
+from tallystick.rating.method import Method
 from tallystick.usage.store.exploring import Bucket
 
 LARGEST_ANSWER = 20_000
@@ -29,23 +30,13 @@ class FieldType(StrEnum):
     MEASURE = "MEASURE"
 
 
-class Function(StrEnum):
-    """What is made of a field's values; see `FUNCTIONS` for which field."""
-
-    SUM = "SUM"
-    MIN = "MIN"
-    MAX = "MAX"
-    COUNT = "COUNT"
-    LATEST = "LATEST"
-    MEAN = "MEAN"
-    UNIQUE = "UNIQUE"
-
-
 FUNCTIONS = {
-    FieldType.MEASURE: frozenset(Function) - {Function.UNIQUE},
-    FieldType.DIMENSION: frozenset({Function.COUNT, Function.UNIQUE}),
+    FieldType.MEASURE: (Method.SUM, Method.MIN, Method.MAX, Method.COUNT, Method.LATEST, Method.MEAN),
+    FieldType.DIMENSION: (Method.COUNT, Method.UNIQUE),
 }
-"Rule: semantics §31."
+"What can be made of a field's values (semantics §31)."
+_EVERY_FUNCTION = list(dict.fromkeys(each.value for functions in FUNCTIONS.values() for each in functions))
+Function = Annotated[Method, Meta(extra_json_schema={"enum": _EVERY_FUNCTION})]
 
 
 class GroupType(StrEnum):
@@ -116,8 +107,7 @@ class UsageQueryRequest(msgspec.Struct, kw_only=True, rename="camel"):
         yield from _time_problems(self)
         for i, each in enumerate(self.aggregations):
             if each.function not in FUNCTIONS[each.field_type]:
-                allowed = ", ".join(f for f in Function if f in FUNCTIONS[each.field_type])
-                message = f"a {each.field_type} field can have {allowed}"
+                message = f"a {each.field_type} field can have {', '.join(FUNCTIONS[each.field_type])}"
                 yield Problem(f"aggregations[{i}].function", "not_applicable", message)
         figures = [(a.meter_id.lower(), a.field_code, a.function) for a in self.aggregations]
         yield from no_repeats("aggregations[{i}]", figures, "stands twice")

@@ -12,7 +12,8 @@ import msgspec
 from tallystick.kernel.errors import invariant
 from tallystick.kernel.periods import Period
 from tallystick.platform.clickhouse import sql
-from tallystick.usage.store.model import Filter, Method, Slot, SlotKind
+from tallystick.rating.method import Method
+from tallystick.usage.store.model import Filter, Slot, SlotKind
 from tallystick.usage.store.queries import filter_sql, inside, value_sql
 from tallystick.usage.store.schema import TABLE, slot_sql
 

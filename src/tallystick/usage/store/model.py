@@ -9,6 +9,7 @@ import msgspec
 
 from tallystick.kernel.errors import invariant
 from tallystick.kernel.periods import Period
+from tallystick.rating.method import Method
 
 SLOTS = 30
 "Places for numbers, and as many for texts, on one measurement: 15 data and 15 derived fields."
@@ -60,20 +61,6 @@ def fits(value: Decimal) -> bool:
     return exponent >= -DECIMAL_PLACES or value.normalize().as_tuple().exponent >= -DECIMAL_PLACES  # type: ignore[operator]
 
 
-class Method(StrEnum):
-    """How measurements become one quantity (semantics §9)."""
-
-    SUM = "SUM"
-    MIN = "MIN"
-    MAX = "MAX"
-    COUNT = "COUNT"
-    LATEST = "LATEST"
-    MEAN = "MEAN"
-    UNIQUE = "UNIQUE"
-    TIME_WEIGHTED = "TIME_WEIGHTED"
-    "Beyond the original: unit-hours, each level held until the next one or the window's end (weighted.py)."
-
-
 ANY = "*"
 "As a segment's value: whatever the field holds (semantics §10)."
 
@@ -89,6 +76,7 @@ class Filter(msgspec.Struct, frozen=True):
 class UsageQuery(msgspec.Struct, frozen=True, kw_only=True):
     """One aggregation over one meter's measurements, for every account and window at once.
 
+    method: any but CUSTOM_SQL, which is asked by a CustomQuery.
     field: the slot to aggregate; None only with COUNT, which then counts measurements.
     windows: half-open, by `ts`; they may overlap, and each answers for itself.
     account_ids: None is every account of the organization.

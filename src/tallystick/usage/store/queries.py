@@ -9,7 +9,8 @@ from typing import Final
 from tallystick.kernel.errors import invariant
 from tallystick.kernel.periods import Period
 from tallystick.platform.clickhouse import sql
-from tallystick.usage.store.model import ANY, DECIMAL_PLACES, Filter, Method, Slot, SlotKind, UsageQuery
+from tallystick.rating.method import Method
+from tallystick.usage.store.model import ANY, DECIMAL_PLACES, Filter, Slot, SlotKind, UsageQuery
 from tallystick.usage.store.schema import DATABASE, LOCAL, TABLE, slot_sql
 
 # One number: a pair of instants is compared three to five times slower. A receipt has 17 digits at most.
@@ -121,6 +122,7 @@ def parts(selected: str, cluster: str | None = None) -> str:
 
 def check(query: UsageQuery) -> None:
     """Crash on a question that makes no sense; a caller has to refuse it before."""
+    invariant(query.method is not Method.CUSTOM_SQL, "custom SQL is asked by custom.py")
     invariant(bool(query.windows), "a usage query needs a window")
     invariant(not (query.segments and query.group_by), "segments and group_by exclude each other")
     invariant(query.field is not None or query.method is Method.COUNT, f"{query.method} needs a field")

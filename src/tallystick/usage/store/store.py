@@ -13,11 +13,12 @@ from tallystick.kernel.decimals import divide
 from tallystick.kernel.periods import Period
 from tallystick.platform.clickhouse.errors import ClickHouseRefused, ClickHouseUnavailable
 from tallystick.platform.clickhouse.transport import ClickHouse, Lane
+from tallystick.rating.method import Method
 from tallystick.usage.store import custom, exploring, queries, schema, weighted
 from tallystick.usage.store.blocks import fold_slots
 from tallystick.usage.store.custom import CustomQuery
 from tallystick.usage.store.exploring import Selection, Summary, SummaryRow
-from tallystick.usage.store.model import Method, Slot, StoreStats, Usage, UsageQuery
+from tallystick.usage.store.model import Slot, StoreStats, Usage, UsageQuery
 
 _HASHES_A_QUESTION = 50_000
 _FEW_ACCOUNTS = 10
