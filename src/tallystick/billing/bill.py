@@ -13,7 +13,7 @@ from tallystick.billing.errors import BillLocked, BillNotApproved
 from tallystick.billing.line_item import BillLineItem
 from tallystick.kernel.periods import BillingFrequency
 from tallystick.organizations.organization_config import CurrencyConversion
-from tallystick.platform.resources import AMOUNT, Entity, Id, Ref, resource, resource_of
+from tallystick.platform.resources import AMOUNT, Entity, Hidden, Id, Ref, resource, resource_of
 
 
 class BillStatus(StrEnum):
@@ -27,12 +27,14 @@ class BillStatus(StrEnum):
 class Bill(Entity, kw_only=True):
     """One account's bill of one period: [startDate, endDate) in the organization's zone (semantics §22).
 
+    grouping: which of the account's bills of one end it is; what shares it has the same (`due.grouping_of`).
     The unique key has no start date: a plan that is attached later, with an earlier start, moves the
     start of the bill and must not make a second one. billTotal is the sum of the rounded lines.
     """
 
     account_id: Annotated[Id, Ref(Account)]
     account_code: str
+    grouping: Annotated[str, Hidden()] = ""
     start_date: date
     end_date: date
     start_date_time_utc: datetime = msgspec.field(name="startDateTimeUTC")
@@ -93,7 +95,8 @@ class BillAnswer(Bill, kw_only=True):
 
 
 _table = resource_of(Bill).table
-_period = ("account_id", "billing_frequency", "bill_frequency_interval", "end_date")
-_table.append_constraint(UniqueConstraint("org_id", *_period, name="uq_bills_period"))
+_table.append_constraint(
+    UniqueConstraint("org_id", "account_id", "grouping", "end_date", name="uq_bills_grouping")
+)
 Index("ix_bills_bill_job_id", _table.c.org_id, _table.c.bill_job_id)
 Index("ix_bills_end_date", _table.c.org_id, _table.c.end_date)

@@ -14,6 +14,7 @@ _AUDIT = {"version", "dt_created", "dt_last_modified", "created_by", "last_modif
 _LINE_FIELDS = tuple(f for f in LineItem.__struct_fields__ if f not in _AUDIT)
 _CALCULATED = (
     *("account_code", "start_date", "end_date", "start_date_time_utc", "end_date_time_utc"),
+    *("billing_frequency", "bill_frequency_interval"),
     *("bill_date", "due_date", "timezone", "currency", "currency_conversions"),
     *("purchase_order_number", "external_invoice_date", "bill_total"),
 )

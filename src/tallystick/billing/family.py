@@ -1,23 +1,22 @@
 """Parents and children: whose usage a plan prices, and which parents' plans bill a child (semantics §17)."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
 from tallystick.accounts.account import Account
-from tallystick.accounts.account_plan import AccountPlan, ChildBillingMode
-from tallystick.billing.due import DuePlan, Selection, due_plan
+from tallystick.accounts.account_plan import AccountPlan, ChildBillingMode, members
+from tallystick.billing.due import Attached, DuePlan, Selection, due_plan
 from tallystick.kernel.periods import Period
 from tallystick.platform.resources import Transaction
-from tallystick.pricing.plan_template import PlanTemplate
 
 
 class Families(msgspec.Struct, frozen=True, kw_only=True):
     """The families of a chunk's accounts.
 
     lenders: parents of these accounts with plans that bill children by themselves. children: by parent.
-    attached: everybody's account plans, by account.
+    attached: everybody's account plans, by account; of plan groups, one for each plan in them.
     """
 
     lenders: Mapping[str, Account]
@@ -29,7 +28,7 @@ class Families(msgspec.Struct, frozen=True, kw_only=True):
         if account.parent_account_id not in self.lenders:
             return []
         plans = self.attached.get(account.parent_account_id or "", [])
-        return [p for p in plans if p.child_billing_mode is ChildBillingMode.CHILD and p.plan_id]
+        return [p for p in plans if p.child_billing_mode is ChildBillingMode.CHILD]
 
     def pooled(self, due: DuePlan, selection: Selection) -> list[Account]:
         """Give the children whose usage pools with that of the account that has the plan.
@@ -43,13 +42,13 @@ class Families(msgspec.Struct, frozen=True, kw_only=True):
         return sorted(pooled, key=lambda child: child.id)
 
     def lent_plans(
-        self, selection: Selection, account: Account, templates: Mapping[str, PlanTemplate]
+        self, selection: Selection, account: Account, attached: Callable[[AccountPlan], Attached]
     ) -> list[DuePlan]:
-        """Give the parent's plans that are due and bill this account its usage. templates: by plan."""
+        """Give the parent's plans that are due and bill this account its usage."""
         found: list[DuePlan] = []
         for plan in self.lent_to(account):
             parent = self.lenders[plan.account_id]
-            due = due_plan(selection, parent, plan, templates[plan.plan_id or ""])
+            due = due_plan(selection, parent, attached(plan))
             if due is not None and account.id in {c.id for c in self.pooled(due, selection)}:
                 found.append(due)
         return found
@@ -68,7 +67,7 @@ def load_families(tx: Transaction, accounts: Mapping[str, Account]) -> Families:
         children[child.parent_account_id or ""].append(child)
     everyone = {*accounts, *lenders, *(c.id for family in children.values() for c in family)}
     attached: dict[str, list[AccountPlan]] = defaultdict(list)
-    for plan in tx.find(AccountPlan, account_id=sorted(everyone)) if everyone else []:
+    for plan in members(tx, tx.find(AccountPlan, account_id=sorted(everyone))) if everyone else []:
         attached[plan.account_id].append(plan)
     return Families(lenders=lenders, children=children, attached=attached)
 

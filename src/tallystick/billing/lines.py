@@ -30,6 +30,7 @@ def bill_of(draft: Draft, bill_id: str) -> Bill:
         id=bill_id,
         account_id=inputs.account.id,
         account_code=inputs.account.code,
+        grouping=head.grouping,
         start_date=head.dates.start,
         end_date=head.dates.end,
         start_date_time_utc=head.span.start,

@@ -1,15 +1,17 @@
 """Load what bills are calculated from: a chunk of accounts at once, from one snapshot. Decides nothing."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from typing import TypeVar
 
 import msgspec
 
 from tallystick.accounts.account import Account
 from tallystick.accounts.account_plan import AccountPlan
+from tallystick.accounts.contract import Contract
 from tallystick.billing.bill import Bill
 from tallystick.billing.bill_job import BillJob
 from tallystick.billing.calculate.inputs import (
@@ -25,12 +27,16 @@ from tallystick.billing.calculate.inputs import (
 )
 from tallystick.billing.calculate.slices import usage_slices
 from tallystick.billing.due import (
+    Attached,
     DueBill,
     DuePlan,
+    Frame,
     Selection,
     due_bills,
     due_date_of,
+    due_plan,
     external_invoice_date_of,
+    is_consolidated,
 )
 from tallystick.billing.family import Families, load_families
 from tallystick.billing.priced import custom_fields_of, load_priced_things
@@ -40,6 +46,7 @@ from tallystick.calc.values import Lookups, NoLookups
 from tallystick.catalogue.counter import Counter
 from tallystick.catalogue.product import Product
 from tallystick.kernel.periods import DateSpan, billing_period
+from tallystick.organizations.bill_grouping_key import BillGroupingKey
 from tallystick.organizations.currency import Currency
 from tallystick.organizations.custom_field import CustomField
 from tallystick.organizations.organization_config import OrganizationConfig
@@ -58,6 +65,7 @@ class Prices(msgspec.Struct, frozen=True, kw_only=True):
     """What the plans of a chunk refer to, by id; pricings and counters by the plan or template they price.
 
     custom_fields: the organization's defaults, where a compound aggregation may read them, else None.
+    frames: contracts, by id.
     """
 
     plans: Mapping[str, Plan]
@@ -65,14 +73,25 @@ class Prices(msgspec.Struct, frozen=True, kw_only=True):
     pricings: Mapping[str, tuple[PricedAggregation, ...]]
     counters: Mapping[str, tuple[PricedCounter, ...]]
     products: Mapping[str, Product]
+    frames: Mapping[str, Frame]
     custom_fields: CustomField | None
     lookups: Lookups
 
+    def attached(self, account_plan: AccountPlan) -> Attached:
+        """Give an account plan with its template and its contract."""
+        plan = self.plans[account_plan.plan_id or ""]
+        frame = self.frames.get(account_plan.contract_id or "")
+        return Attached(account_plan, self.templates[plan.plan_template_id], frame)
+
 
 def load_bills(
-    tx: Transaction, queries: UsageQueries, selection: Selection, account_ids: Sequence[str]
+    tx: Transaction,
+    queries: UsageQueries,
+    selection: Selection,
+    account_ids: Sequence[str],
+    only: Collection[tuple[str, str]] | None = None,
 ) -> list[BillInputs]:
-    """Load the inputs of all bills that are due for these accounts.
+    """Load the inputs of all bills that are due for these accounts; only: of these accounts and groupings.
 
     A handful of statements, and one usage query per aggregation and kind of window, however many
     accounts. tx: a snapshot. Raises Unavailable when the usage store cannot answer.
@@ -82,24 +101,33 @@ def load_bills(
     own = {a: families.attached.get(a, []) for a in accounts}
     lent = {a: families.lent_to(account) for a, account in accounts.items()}
     prices = load_prices(tx, [plan for a in accounts for plan in (*own[a], *lent[a])])
-    templates = {p.id: prices.templates[p.plan_template_id] for p in prices.plans.values()}
     config = tx.find(OrganizationConfig)[0]
     currencies = _currencies(tx)
     bills: list[BillInputs] = []
     for account_id, account in sorted(accounts.items()):
-        # Plan groups have no template, and come later.
-        plans = [(p, templates[p.plan_id]) for p in own[account_id] if p.plan_id]
-        borrowed = families.lent_plans(selection, account, templates)
-        for each in due_bills(selection, account, plans, borrowed):
-            on_bill = tuple(terms(p, account, families, prices, selection, config) for p in each.plans)
-            bills.append(_inputs(each, on_bill, selection, config, currencies, prices))
+        plans = [prices.attached(plan) for plan in own[account_id]]
+        due_of = partial(_due_plans, account=account, plans=plans, families=families, prices=prices)
+        for each in due_bills(selection, account, due_of):
+            if only is None or (account_id, each.grouping) in only:
+                on_bill = tuple(terms(p, account, families, prices, selection, config) for p in each.plans)
+                bills.append(_inputs(each, on_bill, selection, config, currencies, prices))
     quantities = load_quantities(queries, tx.org_id, _wanted(bills))
     counters = _counter_values(tx, bills)
     return [msgspec.structs.replace(b, quantities=quantities, counters=counters) for b in bills]
 
 
+def _due_plans(
+    selection: Selection, *, account: Account, plans: Iterable[Attached], families: Families, prices: Prices
+) -> list[DuePlan]:
+    """Give an account's own plans that are due, and its parent's that bill it its usage."""
+    own = (due_plan(selection, account, plan) for plan in plans)
+    lent = families.lent_plans(selection, account, prices.attached)
+    return [*(due for due in own if due is not None), *lent]
+
+
 def load_prices(tx: Transaction, attached: Iterable[AccountPlan]) -> Prices:
     """Load everything that account plans refer to."""
+    attached = list(attached)
     plans = _by_id(tx, Plan, {p.plan_id for p in attached if p.plan_id})
     templates = _by_id(tx, PlanTemplate, {p.plan_template_id for p in plans.values()})
     pricings = [
@@ -125,9 +153,16 @@ def load_prices(tx: Transaction, attached: Iterable[AccountPlan]) -> Prices:
         pricings={owner: tuple(each) for owner, each in priced.items()},
         counters=counters,
         products=products,
+        frames=_frames(tx, {p.contract_id for p in attached}),
         custom_fields=catalogue.custom_fields,
         lookups=catalogue.lookups,
     )
+
+
+def _frames(tx: Transaction, contract_ids: Iterable[str | None]) -> dict[str, Frame]:
+    contracts = _by_id(tx, Contract, contract_ids)
+    keys = _by_id(tx, BillGroupingKey, {c.bill_grouping_key_id for c in contracts.values()})
+    return {c.id: Frame(c, keys.get(c.bill_grouping_key_id or "")) for c in contracts.values()}
 
 
 def _priced_counters(
@@ -206,6 +241,7 @@ def _inputs(
 ) -> BillInputs:
     bill_date = selection.given_bill_date or due.dates.end
     head = BillHead(
+        grouping=due.grouping,
         frequency=due.frequency,
         interval=due.interval,
         dates=due.dates,
@@ -244,9 +280,10 @@ def load_anew(
     loaded: list[BillInputs] = []
     for same in _by_period(bills):
         selection = selection_of_bill(same[0], config, jobs.get(same[0].bill_job_id or ""))
-        found = load_bills(tx, queries, selection, [bill.account_id for bill in same])
-        made = {bill.account.id for bill in found}
-        gone = [_empty(tx, bill, selection, config) for bill in same if bill.account_id not in made]
+        wanted = {(bill.account_id, bill.grouping): bill for bill in same}
+        found = load_bills(tx, queries, selection, [bill.account_id for bill in same], wanted.keys())
+        made = {(each.account.id, each.head.grouping) for each in found}
+        gone = [_empty(tx, bill, selection, config) for key, bill in wanted.items() if key not in made]
         loaded.extend([*found, *gone])
     return loaded
 
@@ -254,14 +291,18 @@ def load_anew(
 def _by_period(bills: Iterable[Bill]) -> list[list[Bill]]:
     groups: dict[tuple[object, ...], list[Bill]] = {}
     for bill in bills:
-        period = (bill.billing_frequency, bill.bill_frequency_interval, bill.end_date)
-        groups.setdefault((*period, bill.timezone, bill.bill_job_id), []).append(bill)
+        # A consolidated bill's frequency is only what happens to be on it.
+        frequency = (
+            () if is_consolidated(bill.grouping) else (bill.billing_frequency, bill.bill_frequency_interval)
+        )
+        groups.setdefault((frequency, bill.end_date, bill.timezone, bill.bill_job_id), []).append(bill)
     return list(groups.values())
 
 
 def _empty(tx: Transaction, bill: Bill, selection: Selection, config: OrganizationConfig) -> BillInputs:
     due = DueBill(
         account=tx.get(Account, bill.account_id),
+        grouping=bill.grouping,
         frequency=bill.billing_frequency,
         interval=bill.bill_frequency_interval,
         dates=DateSpan(bill.start_date, bill.end_date),

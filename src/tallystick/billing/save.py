@@ -57,7 +57,7 @@ def save_bills(tx: Transaction, drafts: Sequence[Draft], failures: Sequence[Fail
     locked = 0
     for draft in drafts:
         head = draft.inputs.head
-        stored = existing.get((draft.inputs.account.id, head.frequency, head.interval, head.dates.end))
+        stored = existing.get((draft.inputs.account.id, head.grouping, head.dates.end))
         if stored is None:
             if draft.lines or not draft.inputs.suppress_empty:
                 changes.append(create_bill(draft, new_id(), stamp))

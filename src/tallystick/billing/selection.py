@@ -7,7 +7,7 @@ import msgspec
 
 from tallystick.billing.bill import Bill
 from tallystick.billing.bill_job import BillJob
-from tallystick.billing.due import Selection, epochs_of
+from tallystick.billing.due import Selection, epochs_of, is_consolidated
 from tallystick.kernel.zones import parse_zone
 from tallystick.organizations.organization_config import OrganizationConfig
 
@@ -37,19 +37,25 @@ def selection_of(job: BillJob, config: OrganizationConfig, today: date) -> Selec
         external_invoice_date=job.external_invoice_date,
         currency=job.target_currency,
         rates=_rates(job),
+        consolidates=config.consolidate_bills,
     )
 
 
 def selection_of_bill(bill: Bill, config: OrganizationConfig, job: BillJob | None) -> Selection:
-    """Select the period of a stored bill, to make it anew. job: the one that made it, if it is known."""
+    """Select the period of a stored bill, to make it anew. job: the one that made it, if it is known.
+
+    It stays consolidated, or not, as it was made (semantics §22).
+    """
     made = selection_of(job or BillJob(), config, bill.end_date)
+    consolidated = is_consolidated(bill.grouping)
     return msgspec.structs.replace(
         made,
         zone=parse_zone(bill.timezone),
         timezone=bill.timezone,
         last_date=bill.end_date - timedelta(days=1),
-        frequency=bill.billing_frequency,
-        interval=bill.bill_frequency_interval,
+        frequency=None if consolidated else bill.billing_frequency,
+        interval=None if consolidated else bill.bill_frequency_interval,
+        consolidates=consolidated,
     )
 
 

@@ -48,7 +48,7 @@ _FORGET = text("DISCARD PLANS")
 
 
 def existing_bills(tx: Transaction, wanted: Sequence[BillInputs]) -> dict[tuple[Any, ...], Existing]:
-    """Load, locked, the stored bills of these accounts and periods with their lines, by `bill_key`."""
+    """Load, locked, the stored bills of these accounts and ends with their lines, by `bill_key`."""
     if not wanted:
         return {}
     table = resource_of(Bill).table
@@ -57,15 +57,12 @@ def existing_bills(tx: Transaction, wanted: Sequence[BillInputs]) -> dict[tuple[
     statement = tx.select(Bill, among(table.c.account_id, accounts), table.c.end_date.in_(ends))
     bills = tx.load(Bill, statement.with_for_update())
     lines = lines_by_bill(tx, [bill.id for bill in bills])
-    return {
-        bill_key(bill.account_id, bill): Existing(bill, {line.id: line for line in lines[bill.id]})
-        for bill in bills
-    }
+    return {bill_key(bill): Existing(bill, {line.id: line for line in lines[bill.id]}) for bill in bills}
 
 
-def bill_key(account_id: str, bill: Bill) -> tuple[Any, ...]:
+def bill_key(bill: Bill) -> tuple[Any, ...]:
     """Give what no two bills share."""
-    return account_id, bill.billing_frequency, bill.bill_frequency_interval, bill.end_date
+    return bill.account_id, bill.grouping, bill.end_date
 
 
 def lines_by_bill(tx: Transaction, bill_ids: Sequence[str]) -> dict[str, list[LineItem]]:

@@ -229,6 +229,7 @@ def bill_inputs(
     """Give the inputs of a bill in US dollars, unless told."""
     dates = plans[0].period.dates
     head = BillHead(
+        grouping=f"{plans[0].cycle.frequency.value}:{plans[0].cycle.interval}",
         frequency=plans[0].cycle.frequency,
         interval=plans[0].cycle.interval,
         dates=dates,

@@ -123,7 +123,7 @@ def _line(
     service, (old, new) = days.instants(terms.zone), values
     name = pricing.description or counter.name
     return DraftLine(
-        key=line_key(kind, terms.account_plan.id, pricing.id, service),
+        key=line_key(kind, terms.key, pricing.id, service),
         line_item_type=kind,
         terms=terms,
         currency=terms.currency,

@@ -70,6 +70,10 @@ class DraftLine(msgspec.Struct, frozen=True, kw_only=True):
     conversion_rate: Decimal = ONE
     converted: Decimal = ZERO
 
+    def is_under(self, terms: PlanTerms) -> bool:
+        """Tell whether it is charged under these terms."""
+        return self.terms is not None and self.terms.key == terms.key
+
     @property
     def account_plan_id(self) -> str | None:
         """The account plan that it is of, if any."""
@@ -96,9 +100,9 @@ class Draft(msgspec.Struct, frozen=True):
         return sum((line.converted for line in self.lines), ZERO)
 
 
-def line_key(kind: LineItemType, account_plan_id: str, thing_id: str | None, service: Period) -> str:
-    """Make the key of a line: what it is, of which account plan, for what, from when."""
-    return f"{kind.value}:{account_plan_id}:{thing_id or ''}:{service.start.isoformat()}"
+def line_key(kind: LineItemType, terms_key: str, thing_id: str | None, service: Period) -> str:
+    """Make the key of a line: what it is, under which terms, for what, from when."""
+    return f"{kind.value}:{terms_key}:{thing_id or ''}:{service.start.isoformat()}"
 
 
 def band_shares(charges: Iterable[BandCharge]) -> tuple[BandShare, ...]:

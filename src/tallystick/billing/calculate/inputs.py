@@ -142,6 +142,12 @@ class PlanTerms(msgspec.Struct, frozen=True, kw_only=True):
     billed_child: str | None = None
 
     @property
+    def key(self) -> str:
+        """Name it among all terms of all bills: of a plan group, each plan has its own."""
+        attached = self.account_plan
+        return f"{attached.id}:{self.plan.id}" if attached.plan_group_id else attached.id
+
+    @property
     def currency(self) -> str:
         """The pricing currency."""
         return self.template.currency
@@ -197,8 +203,9 @@ class PlanTerms(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BillHead(msgspec.Struct, frozen=True, kw_only=True):
-    """Which bill it is. end: exclusive local date."""
+    """Which bill it is: the account's only one of its end and grouping (`due.grouping_of`)."""
 
+    grouping: str
     frequency: BillingFrequency
     interval: int
     dates: DateSpan

@@ -67,7 +67,7 @@ def advance_line(minimum: Minimum) -> Iterator[DraftLine]:
 def _line(kind: LineItemType, minimum: Minimum, why: MinimumFrom, amount: Decimal) -> DraftLine:
     terms = minimum.terms
     return DraftLine(
-        key=line_key(kind, terms.account_plan.id, minimum.pricing_id, minimum.service),
+        key=line_key(kind, terms.key, minimum.pricing_id, minimum.service),
         line_item_type=kind,
         terms=terms,
         currency=terms.currency,

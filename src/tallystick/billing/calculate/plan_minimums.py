@@ -53,7 +53,7 @@ def counted(draft: Draft, terms: PlanTerms) -> Decimal:
     Standing charges and counters do not count (semantics §15). A pricing's top-up counts for the period
     it belongs to, also where it is billed in advance.
     """
-    own = [x for x in draft.lines if x.account_plan_id == terms.account_plan.id]
+    own = [x for x in draft.lines if x.is_under(terms)]
     usage = sum((x.converted for x in own if x.derivation.is_of_usage and not x.is_global_credit), ZERO)
     if not any(has_minimum(p.pricing) for p in (*terms.own, *terms.inherited)):
         return usage

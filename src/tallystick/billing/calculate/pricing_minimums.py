@@ -61,6 +61,5 @@ def has_minimum(pricing: Pricing) -> bool:
 
 def usage_of(lines: Iterable[DraftLine], terms: PlanTerms, pricing_id: str | None) -> Decimal:
     """Add up what usage under a pricing is billed as: rounded, in billing currency."""
-    plan_id = terms.account_plan.id
-    own = (x for x in lines if x.pricing_id == pricing_id and x.account_plan_id == plan_id)
+    own = (x for x in lines if x.pricing_id == pricing_id and x.is_under(terms))
     return sum((line.converted for line in own if line.derivation.is_of_usage), ZERO)

@@ -38,7 +38,7 @@ def _line(terms: PlanTerms, period: BillingPeriod) -> Iterator[DraftLine]:
     service = days.instants(terms.zone)
     kind = LineItemType.STANDING_CHARGE
     yield DraftLine(
-        key=line_key(kind, terms.account_plan.id, None, service),
+        key=line_key(kind, terms.key, None, service),
         line_item_type=kind,
         terms=terms,
         currency=terms.currency,

@@ -43,7 +43,7 @@ def _line(inputs: BillInputs, terms: PlanTerms, piece: UsageSlice) -> Iterator[D
     kind = LineItemType.USAGE_CREDIT if is_credit else LineItemType.USAGE
     amount = amount_of(charges)
     yield DraftLine(
-        key=line_key(kind, terms.account_plan.id, pricing.id, piece.window),
+        key=line_key(kind, terms.key, pricing.id, piece.window),
         line_item_type=kind,
         terms=terms,
         currency=terms.currency,

@@ -1,0 +1,224 @@
+"""Which charges share a bill: by frequency, by contract, and consolidated."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from itertools import product
+
+import pytest
+
+from tallystick.accounts.account import Account
+from tallystick.accounts.account_plan import AccountPlan
+from tallystick.accounts.contract import Contract
+from tallystick.billing import service
+from tallystick.billing.bill_job import BillJob, BillJobBillingFrequency
+from tallystick.billing.jobs import recalculate_job
+from tallystick.billing.verify import Verification
+from tallystick.catalogue.product import Product
+from tallystick.kernel.periods import BillingFrequency
+from tallystick.organizations.bill_grouping_key import BillGroupingKey
+from tallystick.pricing.plan import Plan
+from tests.unit.billing.conftest import FEB, JAN, MAR, Books
+
+D = Decimal
+Totals = list[tuple[str, str]]
+
+
+@pytest.fixture
+def overlapping(books: Books) -> Books:
+    """Give an organization whose accounts may have several plans of a product."""
+    books.configure(allow_overlapping_plans=True)
+    return books
+
+
+def contract(
+    books: Books, account: Account, key: BillGroupingKey | None = None, **values: object
+) -> Contract:
+    dates = {"start_date": date(2024, 1, 1), "end_date": date(2025, 1, 1)}
+    key_id = key.id if key else None
+    made: Contract = books.create(
+        Contract(account_id=account.id, name="c", bill_grouping_key_id=key_id, **dates | values)
+    )
+    return made
+
+
+def attach(books: Books, account: Account, plan: Plan, under: Contract | None = None) -> AccountPlan:
+    on = under.id if under else None
+    made: AccountPlan = books.create(
+        AccountPlan(account_id=account.id, plan_id=plan.id, start_date=JAN, contract_id=on)
+    )
+    return made
+
+
+def totals(books: Books, account: Account) -> Totals:
+    """Give each bill's end and total, smallest first."""
+    bills = sorted(books.bills(account), key=lambda b: (b.end_date, b.bill_total))
+    return [(f"{b.end_date}", f"{b.bill_total:f}") for b in bills]
+
+
+def verified(books: Books, bill_id: str) -> Verification:
+    with books.database.snapshot(books.org_id) as tx:
+        return service.verify_bill(tx, books.usage, bill_id)
+
+
+def test_an_exclusive_key_bills_each_contract_by_itself(overlapping: Books) -> None:
+    books, acme = overlapping, overlapping.account("acme")
+    own = books.create(BillGroupingKey(name="own", exclusive=True))
+    for standing, under in ((1, None), (10, contract(books, acme, own)), (100, contract(books, acme, own))):
+        attach(books, acme, books.plan(f"{standing}"), under)
+    attach(books, acme, books.plan("1000"), contract(books, acme))  # a contract without a key says nothing
+    books.run()
+    assert totals(books, acme) == [("2024-02-01", t) for t in ("10.00", "100.00", "1001.00")]
+
+
+def test_contracts_with_the_same_key_share_a_bill(overlapping: Books) -> None:
+    books, acme = overlapping, overlapping.account("acme")
+    shared = books.create(BillGroupingKey(name="shared", exclusive=False))
+    other = books.create(BillGroupingKey(name="other", exclusive=False))
+    unders = (
+        None,
+        contract(books, acme, shared),
+        contract(books, acme, shared),
+        contract(books, acme, other),
+    )
+    for standing, under in zip((1, 10, 100, 1000), unders, strict=True):
+        attach(books, acme, books.plan(f"{standing}"), under)
+    books.run()
+    before = books.bills(acme)
+    assert totals(books, acme) == [("2024-02-01", t) for t in ("1.00", "110.00", "1000.00")]
+    books.run()
+    assert books.bills(acme) == before
+    assert not books.told("billing.bill.updated")
+
+
+def test_each_bill_of_an_account_is_made_anew_and_verified_by_itself(overlapping: Books) -> None:
+    books, acme = overlapping, overlapping.account("acme")
+    own = books.create(BillGroupingKey(name="own", exclusive=True))
+    under = contract(books, acme, own)
+    priced = books.plan("1")
+    books.price(priced, ("0", "0", "1"))
+    attach(books, acme, priced)
+    attached = attach(books, acme, books.plan("10"), under)
+    books.run()
+    by_contract, rest = sorted(books.bills(acme), key=lambda b: -b.bill_total)
+    books.usage.add(acme.id, JAN, "5")
+    assert verified(books, by_contract.id).matches
+    assert [d.stored for d in verified(books, rest.id).differences] == [None, "1.00"]
+    with books.database.transaction(books.org_id) as tx:
+        job = recalculate_job(tx, [rest.id, by_contract.id])
+    books.runner().run(books.org_id, job.id)
+    assert totals(books, acme) == [("2024-02-01", t) for t in ("6.00", "10.00")]
+    # Without its contract the plan moves to the account's bill; the contract's stays, with nothing on it.
+    books.change(AccountPlan, attached.id, contract_id=None)
+    with books.database.transaction(books.org_id) as tx:
+        job = recalculate_job(tx, [rest.id, by_contract.id])
+    books.runner().run(books.org_id, job.id)
+    assert totals(books, acme) == [("2024-02-01", t) for t in ("0", "16.00")]
+
+
+def weekly(books: Books, standing: str) -> Plan:
+    return books.plan(standing, bill_frequency=BillingFrequency.WEEKLY)
+
+
+def test_consolidated_frequencies_that_close_on_a_day_share_a_bill(overlapping: Books) -> None:
+    books, acme = overlapping, overlapping.account("acme")
+    # Weeks end on Tuesdays, for the week's epoch is Tuesday 2022-01-04: one ends on January 2, 9, 16, …
+    books.configure(consolidate_bills=True, week_epoch=date(2022, 1, 6))  # Thursdays: February 1 is one
+    attach(books, acme, weekly(books, "1"))
+    attach(books, acme, books.plan("10"))
+    attach(books, acme, books.plan("100", bill_frequency=BillingFrequency.DAILY, bill_frequency_interval=31))
+    books.run(last_date_in_billing_period=date(2024, 1, 24))
+    books.run(billing_frequency="MONTHLY")  # asks for the monthly plan; what closes with it comes along
+    week, month = books.bills(acme)
+    assert (week.billing_frequency, week.bill_total) == (BillingFrequency.WEEKLY, D("1.00"))
+    assert month.billing_frequency is BillingFrequency.MIXED
+    assert (month.start_date, month.end_date, month.bill_total) == (
+        date(2024, 1, 1),
+        date(2024, 2, 1),
+        D("11.00"),
+    )
+    books.run(billing_frequency="WEEKLY")
+    assert books.bills(acme) == [week, month]
+    assert verified(books, month.id).matches
+
+
+def test_what_joins_a_consolidated_bill_later_changes_its_frequency(overlapping: Books) -> None:
+    books, acme = overlapping, overlapping.account("acme")
+    books.configure(consolidate_bills=True)
+    attach(books, acme, books.plan("10"))
+    books.run()
+    first = books.bill(acme)
+    assert (first.billing_frequency, first.bill_frequency_interval) == (BillingFrequency.MONTHLY, 1)
+    attach(books, acme, books.plan("100", bill_frequency=BillingFrequency.DAILY))
+    books.run()
+    changed = books.bill(acme)
+    assert (changed.id, changed.billing_frequency) == (first.id, BillingFrequency.MIXED)
+    assert changed.bill_total == D("110.00")  # one day of the daily plan
+
+
+def test_switching_consolidation_on_starts_fresh_bills(overlapping: Books) -> None:
+    books, acme = overlapping, overlapping.account("acme")
+    attach(books, acme, books.plan("10"))
+    books.run()
+    old = books.bill(acme)
+    books.configure(consolidate_bills=True)
+    books.run(at=MAR)
+    books.run(at=MAR)
+    assert totals(books, acme) == [("2024-02-01", "10.00"), ("2024-03-01", "10.00")]
+    assert books.bills(acme)[0] == old
+    # It stays the kind of bill it is when it is made anew.
+    with books.database.transaction(books.org_id) as tx:
+        job = recalculate_job(tx, [old.id])
+    books.runner().run(books.org_id, job.id)
+    assert totals(books, acme) == [("2024-02-01", "10.00"), ("2024-03-01", "10.00")]
+    # To ask for the old period again starts a fresh bill of it, and leaves the old one.
+    books.run(last_date_in_billing_period=date(2024, 1, 31))
+    assert totals(books, acme)[:2] == [("2024-02-01", "10.00")] * 2
+
+
+def test_a_preview_is_of_what_is_not_grouped(overlapping: Books) -> None:
+    books, acme = overlapping, overlapping.account("acme")
+    own = books.create(BillGroupingKey(name="own", exclusive=True))
+    attach(books, acme, books.plan("10"), contract(books, acme, own))
+    attach(books, acme, books.plan("1"))
+    monthly = BillJobBillingFrequency.MONTHLY
+    job = BillJob(account_ids=[acme.id], billing_frequency=monthly, bill_frequency_interval=1)
+    with books.database.snapshot(books.org_id) as tx:
+        assert service.preview_bill(tx, books.usage, job).bill_total == D("1.00")
+
+
+@pytest.mark.parametrize(("grouped", "consolidated"), [*product((False, True), repeat=2)])
+def test_nothing_is_lost_or_doubled_however_bills_are_grouped(
+    overlapping: Books, *, grouped: bool, consolidated: bool
+) -> None:
+    """The same plans over the same days cost the same: only the bills that they stand on differ."""
+    books, acme = overlapping, overlapping.account("acme")
+    books.configure(consolidate_bills=consolidated, week_epoch=date(2022, 1, 6))
+    keys = [books.create(BillGroupingKey(name=f"k{i}", exclusive=i == 0)) for i in range(2)]
+    frames = [contract(books, acme, keys[i % 2] if grouped else None) for i in range(4)]
+    frequencies = (BillingFrequency.WEEKLY, BillingFrequency.MONTHLY, BillingFrequency.DAILY)
+    for i in range(9):
+        plan = books.plan(f"{2**i}", bill_frequency=frequencies[i % 3])
+        books.price(plan, ("0", "0", "0.01"))
+        attach(books, acme, plan, frames[i % 4] if i < 8 else None)
+    books.usage.add(acme.id, JAN, "100")
+    books.usage.add(acme.id, datetime(2024, 1, 31, 12, tzinfo=UTC), "10")
+    books.run(at=FEB)  # February 1: the day, the week from January 25 and the month close
+    # Standing: 2^0 + … + 2^8 = 511. Usage: 9 plans x 10 x 0.01 of January 31; 3 monthly ones 1.00 more.
+    assert sum(b.bill_total for b in books.bills(acme)) == D("514.90")
+    keys_of_lines = [line.id for bill in books.bills(acme) for line in bill.line_items or []]
+    assert len(keys_of_lines) == len(set(keys_of_lines)) == 18
+    expected = {(False, False): 3, (True, False): 8, (False, True): 1, (True, True): 4}
+    assert len(books.bills(acme)) == expected[grouped, consolidated]
+
+
+def test_a_product_is_not_needed_twice(books: Books) -> None:
+    """A child's plan hangs on its parent's contract, and is billed to the child under it."""
+    parent = books.account("parent")
+    child = books.account("child", parent_account_id=parent.id)
+    own = books.create(BillGroupingKey(name="own", exclusive=True))
+    attach(books, child, books.plan("10"), contract(books, parent, own))
+    sea = books.create(Product(name="Sea", code="sea"))
+    attach(books, child, books.plan("1", product_id=sea.id))
+    books.run()
+    assert totals(books, child) == [("2024-02-01", "1.00"), ("2024-02-01", "10.00")]
+    assert books.bills(parent) == []
