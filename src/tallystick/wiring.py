@@ -14,6 +14,7 @@ from tallystick.api.openapi import document
 from tallystick.api.rate_limits import RateLimits
 from tallystick.api.server import free_port, serve, stop_on_signals
 from tallystick.api.services import Services
+from tallystick.balances.schedules import BalanceSchedules
 from tallystick.billing.jobs import BillRunner
 from tallystick.billing.usage_retention import UsageRetention
 from tallystick.catalogue.compound_aggregation import follow_segments
@@ -236,7 +237,7 @@ def make_jobs(platform: Platform, services: Services) -> Jobs:
 
 def make_due(platform: Platform) -> DueRunner:
     """List what falls due at instants, in the order in which it runs at the same instant."""
-    dues: tuple[Due, ...] = ()
+    dues: tuple[Due, ...] = (BalanceSchedules(platform.database),)
     return DueRunner(platform.database, dues, partial(all_organizations, platform.database))
 
 

@@ -16,7 +16,12 @@ RESOURCES = [
     "AccountPlan",
     "Aggregation",
     "Auth",
+    "BalanceChargeSchedule",
+    "BalanceTransactionSchedule",
+    "Balances",
     "BillGroupingKey",
+    "Charge",
+    "Commitments",
     "CompoundAggregation",
     "Counter",
     "CounterAdjustments",
@@ -40,6 +45,7 @@ RESOURCES = [
     "Pricing",
     "Product",
     "StatementDefinition",
+    "TransactionType",
 ]
 
 

@@ -1,11 +1,15 @@
 """Every route of the API, in one tuple."""
 
 import tallystick.accounts.account_plan
+import tallystick.balances.charge_schedule
+import tallystick.balances.commitment_entry
+import tallystick.balances.transaction_schedule
 import tallystick.billing.reason
 import tallystick.organizations.custom_field
 import tallystick.pricing.pricing
 import tallystick.statements.definition  # noqa: F401 - importing a domain declares its resources
 from tallystick.api.accounts import account_routes
+from tallystick.api.balances import balance_routes
 from tallystick.api.bills import bill_routes
 from tallystick.api.clock import clock_routes
 from tallystick.api.compound_aggregations import compound_aggregation_routes
@@ -26,6 +30,7 @@ ROUTES = (
     *oauth_routes(),
     *crud_routes(),
     *account_routes(),
+    *balance_routes(),
     *bill_routes(),
     *clock_routes(),
     *compound_aggregation_routes(),

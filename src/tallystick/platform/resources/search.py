@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Table, and_, false, or_
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import Boolean, Date, DateTime, Text
 
 from tallystick.kernel.problems import Problem
@@ -71,9 +72,18 @@ def _clause(table: Table, keys: Mapping[str, str], part: str, problems: list[Pro
     if key not in keys:
         problems.append(_unknown("searchQuery", key, keys))
         return false()
-    column = table.c[keys[key]]
+    return _compared(table.c[keys[key]], key, comparator, text, problems)
+
+
+def _compared(
+    column: ColumnElement[Any], key: str, comparator: str, text: str, problems: list[Problem]
+) -> ColumnElement[bool]:
+    """Compare a column with what was given."""
     if comparator == "~":
         return column.cast(Text).ilike(f"{_escape(text)}%", escape="\\")
+    if isinstance(column.type, JSONB):  # a list of ids: it is asked what it holds
+        held = (column.contains([each]) for each in text.split(","))
+        return or_(*held) if comparator == ":" else false()
     values = [_value(column, key, v, problems) for v in (text.split(",") if comparator == ":" else [text])]
     if comparator == ":":
         return column.in_(values)

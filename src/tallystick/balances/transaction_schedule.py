@@ -1,0 +1,114 @@
+"""Balance transaction schedules: the same amount into a balance, again and again."""
+
+from collections.abc import Iterator
+from datetime import datetime, tzinfo
+from decimal import Decimal
+from typing import Annotated, Self
+
+import msgspec
+from msgspec import Meta
+from sqlalchemy import Index
+
+from tallystick.balances.balance import Balance
+from tallystick.balances.balance_transaction import BalanceTransaction, EntityType
+from tallystick.balances.runs import ScheduleFrequency, instants, run_id
+from tallystick.balances.transaction_type import TransactionType, usable_type
+from tallystick.kernel.periods import local_date
+from tallystick.kernel.problems import Problem
+from tallystick.kernel.zones import parse_zone
+from tallystick.organizations.organization_config import OrganizationConfig
+from tallystick.platform.resources import (
+    AMOUNT,
+    Code,
+    Computed,
+    CustomFields,
+    Entity,
+    Id,
+    Name,
+    NonNegative,
+    Ref,
+    Transaction,
+    resource,
+    resource_of,
+)
+from tallystick.platform.resources.checks import in_order
+
+
+@resource(
+    "balances/{balanceId}/balancetransactionschedules",
+    event="billing.scheduledbalancetransaction",
+    unique=("code",),
+    max_page_size=200,
+    verbs=(),
+)
+class BalanceTransactionSchedule(Entity, kw_only=True):
+    """Puts an amount into a balance every so often, from startDate up to, not including, endDate (§19).
+
+    nextRun: when the next transaction is made; none when the last one was. previousRun: of the latest one.
+    """
+
+    balance_id: Annotated[Id, Ref(Balance), Computed()] = ""
+    name: Name
+    code: Code
+    amount: NonNegative
+    transaction_description: Annotated[str, Meta(min_length=1)]
+    paid: Annotated[Decimal | None, AMOUNT] = None
+    currency_paid: str | None = None
+    transaction_type_id: Annotated[Id, Ref(TransactionType)]
+    start_date: datetime
+    end_date: datetime
+    frequency: ScheduleFrequency
+    frequency_interval: Annotated[int, Meta(ge=1, le=365)]
+    custom_fields: CustomFields = {}
+    next_run: Annotated[datetime | None, Computed()] = None
+    previous_run: Annotated[datetime | None, Computed()] = None
+
+    def settle(self, tx: Transaction, old: Self | None) -> Self:
+        """Find its next run: the first one after the latest that was."""
+        kept = self
+        if old is not None:
+            kept = msgspec.structs.replace(self, balance_id=old.balance_id, previous_run=old.previous_run)
+        return kept.rescheduled(parse_zone(tx.find(OrganizationConfig)[0].timezone))
+
+    def check(self) -> Iterator[Problem]:
+        """It has days."""
+        yield from in_order(self.start_date, self.end_date)
+
+    def check_stored(self, tx: Transaction, old: Entity | None) -> Iterator[Problem]:
+        """A type that is chosen anew is in use."""
+        chosen_before = isinstance(old, BalanceTransactionSchedule) and old.transaction_type_id
+        if chosen_before != self.transaction_type_id:
+            yield from usable_type(tx, self.transaction_type_id)
+
+    def runs(self, zone: tzinfo) -> Iterator[datetime]:
+        """Give all its runs, in order."""
+        if self.end_date <= self.start_date:
+            return
+        cycle = self.frequency.cycle(local_date(self.start_date, zone), self.frequency_interval)
+        yield from instants(self.start_date, self.end_date, cycle, zone)
+
+    def rescheduled(self, zone: tzinfo) -> Self:
+        """Give it with the run that comes after its previous one."""
+        before = self.previous_run
+        following = next((at for at in self.runs(zone) if before is None or at > before), None)
+        return msgspec.structs.replace(self, next_run=following)
+
+    def transaction(self, at: datetime) -> BalanceTransaction:
+        """Give the transaction of a run; it is dated when it was due, however late the run is."""
+        return BalanceTransaction(
+            id=run_id(self.id, at),
+            balance_id=self.balance_id,
+            description=self.transaction_description,
+            amount=self.amount,
+            paid=self.paid,
+            currency_paid=self.currency_paid,
+            transaction_type_id=self.transaction_type_id,
+            applied_date=at,
+            transaction_date=at,
+            entity_type=EntityType.SCHEDULER,
+            entity_id=self.id,
+        )
+
+
+_table = resource_of(BalanceTransactionSchedule).table
+Index("ix_balancetransactionschedules_next_run", _table.c.org_id, _table.c.next_run)
