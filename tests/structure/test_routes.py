@@ -17,6 +17,9 @@ PUBLIC = {
     ("PUT", "/uploads/{orgId}/measurements/{id}"): "the signature in the link is the permission",
     ("PUT", "/uploads/{orgId}/lookuptables/{jobId}"): "the signature in the link is the permission",
     ("GET", "/downloads/{orgId}/lookuptables/{file}"): "the signature in the link is the permission",
+    ("GET", "/docs"): "the interface is no secret",
+    ("GET", "/docs/docs.js"): "the interface is no secret",
+    ("GET", "/docs/scalar.js"): "the interface is no secret",
     ("GET", "/health"): "a load balancer asks; it answers nothing but up or not",
 }
 "Routes without a permission, each with its reason."

@@ -21,7 +21,7 @@ from tallystick.api.errors import (
     error_answer,
 )
 from tallystick.api.idempotency import HEADER, REPLAYED, Replayed, answer_once
-from tallystick.api.routes import Call, FileAnswer, Route, all_routes
+from tallystick.api.routes import Call, FileAnswer, PageAnswer, Route, all_routes
 from tallystick.api.services import Services
 from tallystick.organizations.errors import Unauthenticated
 from tallystick.organizations.principal import Principal, PrincipalKind, require
@@ -71,6 +71,8 @@ def _route_handler(route: Route, services: Services, threads: ThreadPoolExecutor
             return _response(*error_answer(error, request_id), request_id)
         if isinstance(content, FileAnswer):
             return File(content.path, media_type=content.media_type, filename=content.name)
+        if isinstance(content, PageAnswer):
+            return Response(content.content, media_type=content.media_type, headers=dict(content.headers))
         return _response(HTTPStatus.OK, content, REPLAYED if type(content) is Replayed else {}, request_id)
 
     path = route.path.replace("}", ":str}")
@@ -117,7 +119,7 @@ def _answer(route: Route, services: Services, request: AnyRequest, raw: bytes) -
 def _carry_out(route: Route, call: Call) -> Any:
     """Run the verb, and encode its answer if it is not sent as it is."""
     result = route.handler(call)
-    return result if route.streams or isinstance(result, bytes | FileAnswer) else encode(result)
+    return result if route.streams or isinstance(result, bytes | FileAnswer | PageAnswer) else encode(result)
 
 
 def _address(request: AnyRequest) -> str:

@@ -41,10 +41,8 @@ def _route(
     declared: Resource, method: Method, suffix: str, verb: str, handler: Callable[[Call], Any], **more: Any
 ) -> Route:
     """Make one route; reading needs `config:retrieve`, the rest its own action."""
-    noun = declared.noun
     name = declared.cls.__name__
     action = {"get": "retrieve", "list": "retrieve"}.get(verb, verb)
-    plural = "List " if verb == "list" else f"{verb.capitalize()} a"
     return Route(
         method=method,
         path=organization_path(f"{declared.path}{suffix}"),
@@ -52,9 +50,18 @@ def _route(
         handler=handler,
         operation_id=f"{verb}{name}{'s' if verb == 'list' else ''}",
         tag=name,
-        summary=f"{plural}{'' if verb == 'list' else ' '}{noun}{'s' if verb == 'list' else ''}",
+        summary=_summary(declared, verb),
         **more,
     )
+
+
+def _summary(declared: Resource, verb: str) -> str:
+    """Say what an operation does: `Create an account`, `List accounts`."""
+    noun = declared.noun
+    if verb == "list":
+        return f"List {noun[:-1]}ies" if noun.endswith("y") else f"List {noun}s"
+    article = "the" if declared.singleton else "an" if noun[0] in "aeio" else "a"
+    return f"{verb.capitalize()} {article} {noun}"
 
 
 def _create(declared: Resource) -> Route:

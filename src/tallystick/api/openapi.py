@@ -1,5 +1,6 @@
 """The OpenAPI 3.1 document, from the same table of routes that the server runs."""
 
+import inspect
 import re
 import typing
 from collections.abc import Iterable
@@ -13,11 +14,29 @@ from tallystick import __version__
 from tallystick.api.errors import ErrorAnswer
 from tallystick.api.routes import Route, all_routes
 from tallystick.platform.idempotency import LONGEST_KEY
+from tallystick.platform.resources import resources
 from tallystick.platform.resources.declaration import Entity, VersionedRequest
 from tallystick.platform.resources.fields import DescribedAsText
 
 SCHEMA_PATH = "#/components/schemas/{name}"
 FORMATS = {datetime: "date-time", date: "date"}
+
+
+INTRODUCTION = """\
+Raw usage in, bills that explain themselves out.
+
+**Sign in.** `POST /oauth/token` with an access key's id and secret (HTTP Basic) and
+`{"grant_type": "client_credentials"}`; send what it answers as `Authorization: Bearer …`.
+A token holds five hours.
+
+**Conventions.** Success is always 200. `version` is answered by every entity and has to be sent
+when it is updated; a stale one is refused with 409. Updates replace the whole entity. Lists answer
+`{"data": […], "nextToken": …}`, newest first. Spans are half-open: the end is not included.
+Numbers are exact decimals.
+
+**Errors.** `{"code", "message", "requestId", "errors": [{"field", "code", "message"}]}`, with every
+problem at once. Send an `Idempotency-Key` with a POST to be able to send it again.
+"""
 
 
 @cache
@@ -30,7 +49,13 @@ def document() -> dict[str, Any]:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schemas)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Tallystick", "version": __version__, "license": {"name": "Apache-2.0"}},
+        "info": {
+            "title": "Tallystick",
+            "version": __version__,
+            "license": {"name": "Apache-2.0"},
+            "description": INTRODUCTION,
+        },
+        "tags": _tags(routes),
         "paths": paths,
         "components": {
             "schemas": components,
@@ -118,6 +143,7 @@ def _operation(route: Route, schemas: dict[Any, Any]) -> dict[str, Any]:
         "operationId": route.operation_id,
         "tags": [route.tag],
         "summary": route.summary,
+        **_described(route),
         "parameters": [*_path_parameters(route), *_query_parameters(route, schemas), *_key_parameter(route)],
         "responses": {
             "200": _content("The answer.", schemas[route.answer])
@@ -132,6 +158,19 @@ def _operation(route: Route, schemas: dict[Any, Any]) -> dict[str, Any]:
         body = {"schema": schemas[route.request]}
         operation["requestBody"] = {"required": True, "content": dict.fromkeys(route.media_types, body)}
     return operation
+
+
+def _described(route: Route) -> dict[str, str]:
+    """Give what the handler says of itself, if that is more than the summary."""
+    text = inspect.getdoc(route.handler) or ""
+    return {"description": text} if text.partition("\n")[0].rstrip(".") != route.summary and text else {}
+
+
+def _tags(routes: Iterable[Route]) -> list[dict[str, str]]:
+    """Name the groups of operations; a resource's says what it is."""
+    about = {each.cls.__name__: inspect.getdoc(each.cls) or "" for each in resources()}
+    names = sorted({route.tag for route in routes})
+    return [{"name": name, "description": about.get(name, "")} for name in names]
 
 
 def _content(description: str, schema: dict[str, Any]) -> dict[str, Any]:

@@ -105,6 +105,15 @@ class FileAnswer:
 
 
 @dataclass(frozen=True)
+class PageAnswer:
+    """An answer that a browser shows, or loads for a page."""
+
+    content: bytes
+    media_type: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Route:
     """One operation. `permission` None means anyone may call it, and then it takes care of itself.
 

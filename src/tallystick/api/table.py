@@ -15,6 +15,7 @@ from tallystick.api.clock import clock_routes
 from tallystick.api.compound_aggregations import compound_aggregation_routes
 from tallystick.api.counters import counter_routes
 from tallystick.api.crud import crud_routes
+from tallystick.api.docs_page import docs_routes
 from tallystick.api.events import event_routes
 from tallystick.api.explorer import explorer_routes
 from tallystick.api.file_uploads import file_upload_routes
@@ -27,6 +28,7 @@ from tallystick.api.operator import operator_routes
 
 ROUTES = (
     *meta_routes(),
+    *docs_routes(),
     *oauth_routes(),
     *crud_routes(),
     *account_routes(),
