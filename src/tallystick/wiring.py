@@ -48,6 +48,8 @@ from tallystick.platform.postgres import (
 from tallystick.platform.resources import Change, Transaction
 from tallystick.platform.settings import Settings
 from tallystick.platform.signed_urls import SignedUrls
+from tallystick.statements.automatic import note_changes
+from tallystick.statements.runner import StatementRunner
 from tallystick.usage.derived import Derivation
 from tallystick.usage.file_upload_job import UploadRunner
 from tallystick.usage.resolution import CodeCache, Resolution
@@ -111,6 +113,7 @@ def open_platform(
             record_change(tx, *changes)
             resolution.note_change(tx, *changes)
             lookups.note_change(tx, *changes)
+            note_changes(tx, *changes)
             for change in changes:
                 follow_segments(tx, change)
 
@@ -146,6 +149,7 @@ def open_services(platform: Platform, step: Step = lambda _: None) -> Iterator[S
             retention=UsageRetention(
                 platform.database, Upkeep(clickhouse, _cluster(platform)), platform.clock
             ),
+            statements=StatementRunner(platform.database, store, files),
             files=files,
             mailer=make_mailer(platform),
             lookup_files=LookupFiles(files),
@@ -225,6 +229,7 @@ def make_jobs(platform: Platform, services: Services) -> Jobs:
     """Make the queue, with every task that a worker of this version runs."""
     jobs = Jobs(platform.postgres.conninfo)
     BillRunner(platform.database, services.usage).register(jobs)
+    services.statements.register(jobs)
     UploadRunner(platform.database, services.files, services.ingest).register(jobs)
     register_forgetting(jobs, platform.database)
     LookupWorker(platform.database, services.lookup_files).register(jobs)

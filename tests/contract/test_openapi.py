@@ -45,6 +45,7 @@ RESOURCES = [
     "Pricing",
     "Product",
     "StatementDefinition",
+    "StatementJob",
     "TransactionType",
 ]
 

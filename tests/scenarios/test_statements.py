@@ -1,5 +1,14 @@
 """Statements of bills: definitions, jobs, files."""
 
+import csv
+import json
+import time
+from collections.abc import Callable
+from decimal import Decimal
+from io import StringIO
+from typing import Any
+
+import httpx
 import pytest
 
 from tests.support.world import World
@@ -67,3 +76,194 @@ def test_a_definition_in_use_stays(world: World, holder: str) -> None:
         )["errors"][0]["code"]
         == "unknown_reference"
     )
+
+
+# --- jobs and files -------------------------------------------------------------------------------
+
+
+def bill_of_may(world: World, **account: Any) -> Any:
+    """Bill acme $0.15 a mile in May 2025 in New York: 100 mi to ORD, 300 to DFW, 50 of it on the last day."""
+    product = world.product()
+    meter = world.meter(product)
+    sums = world.aggregation(meter["id"])
+    plan_id = world.plan(product, standingCharge=10)["id"]
+    world.pricing(plan_id, sums["id"], (0, 0, Decimal("0.15")))
+    config = world.get("organizationconfig")
+    world.put("organizationconfig", {**config, "timezone": "America/New_York", **account.pop("config", {})})
+    acme = world.account(**account)
+    world.attach(acme["id"], plan_id, "2025-01-01T05:00:00Z")
+    world.at("2025-06-02")
+    world.send(
+        world.measure("acme", "2025-05-01T04:00:00Z", uid="1", distance=100, destination="ORD"),
+        world.measure("acme", "2025-05-10T12:00:00Z", uid="2", distance=250, destination="DFW"),
+        # Already June in UTC, still May 31 in New York.
+        world.measure("acme", "2025-06-01T02:00:00Z", uid="3", distance=50, destination="DFW"),
+    )
+    run_bills(world)
+    (bill,) = world.get("bills")["data"]
+    return bill
+
+
+def run_bills(world: World) -> None:
+    job = world.post("billjobs", {"lastDateInBillingPeriod": "2025-05-31", "billingFrequency": "MONTHLY"})
+    until(lambda: world.get(f"billjobs/{job['id']}"), lambda found: found["status"] == "COMPLETE")
+
+
+def until(look: Callable[[], Any], good: Callable[[Any], bool]) -> Any:
+    """Look until what is seen is good, for at most 30 seconds."""
+    deadline = time.monotonic() + 30
+    while not good(found := look()):
+        assert time.monotonic() < deadline, f"still {found}"
+        time.sleep(0.05)
+    return found
+
+
+def ended(world: World, job: Any) -> Any:
+    done = {"COMPLETE", "FAILED", "CANCELLED"}
+    return until(
+        lambda: world.get(f"statementjobs/{job['id']}"), lambda found: found["statementJobStatus"] in done
+    )
+
+
+def read(url: str) -> Any:
+    answer = httpx.get(url)
+    assert answer.status_code == 200, answer.text
+    return json.loads(answer.text, parse_float=Decimal)
+
+
+BY_DESTINATION = {
+    "name": "By week and destination",
+    "aggregationFrequency": "WEEK",
+    "includePricePerUnit": True,
+    "dimensions": [{"name": "destination", "filter": ["DFW"]}],
+    "measures": [{"name": "distance", "aggregations": ["MAX", "COUNT"]}],
+    "generateSlimStatements": True,
+}
+
+
+def test_a_statement_tells_a_bill_apart_by_local_weeks_and_dimensions(world: World) -> None:
+    bill = bill_of_may(world)
+    definition = world.post("statementdefinitions", BY_DESTINATION)
+    acme = world.get(f"accounts/{bill['accountId']}")
+    world.put(f"accounts/{acme['id']}", {**acme, "statementDefinitionId": definition["id"]})
+    asked = world.post("statementjobs", {"billId": bill["id"].upper(), "includeCsvFormat": True})
+    assert (asked["statementJobStatus"], asked["billId"]) == ("PENDING", bill["id"])
+    job = ended(world, asked)
+    assert (job["jsonStatementStatus"], job["csvStatementStatus"]) == ("LATEST", "LATEST")
+
+    statement = read(job["presignedJsonStatementUrl"])
+    assert (statement["total"], statement["billTotal"]) == (70, 70)  # 400 x 0.15 + 10
+    usage, standing = statement["lines"]
+    assert (usage["charge"], usage["pricePerUnit"]) == (60, Decimal("0.15"))
+    rows = [
+        (b["startDate"], r["dimensions"]["destination"], r["charge"], r["measures"]["distance"])
+        for b in usage["buckets"]
+        for r in b["rows"]
+    ]
+    assert rows == [
+        ("2025-05-01", "*", Decimal("15.00"), {"MAX": 100, "COUNT": 1}),  # ORD is not named
+        ("2025-05-05", "DFW", Decimal("37.50"), {"MAX": 250, "COUNT": 1}),
+        ("2025-05-26", "DFW", Decimal("7.50"), {"MAX": 50, "COUNT": 1}),
+    ]
+    assert usage["buckets"][-1]["end"] == "2025-06-01T04:00:00Z"
+    assert [b["charge"] for b in standing["buckets"]] == [10]
+
+    link = world.get(f"bills/{bill['id']}/statement/csv")["downloadUrl"]
+    table = list(csv.DictReader(StringIO(httpx.get(link).text)))
+    assert [(t["start"], t["dimension.destination"], t["charge"]) for t in table] == [
+        ("2025-05-01T00:00:00-04:00", "*", "15.00"),
+        ("2025-05-05T00:00:00-04:00", "DFW", "37.50"),
+        ("2025-05-26T00:00:00-04:00", "DFW", "7.50"),
+        ("2025-05-01T00:00:00-04:00", "", "10.00"),
+    ]
+    assert table[0]["measure.distance.MAX"] == "100"
+
+
+def test_statements_go_stale_with_their_bill_and_end_with_it(world: World) -> None:
+    bill = bill_of_may(world)
+    path = f"bills/{bill['id']}/statement"
+    assert world.get(f"{path}/json", expect=404)["code"] == "statement_not_found"
+    (job,) = world.post("statementjobs/batch", {"billIds": [bill["id"], bill["id"]]})
+    assert ended(world, job)["jsonStatementStatus"] == "LATEST"
+    shown = world.get(f"bills/{bill['id']}")
+    assert (shown["jsonStatementGenerated"], shown["csvStatementGenerated"]) == (True, False)
+    assert not shown["statementStale"]
+    assert world.get(f"{path}/csv", expect=404)["code"] == "statement_not_found"
+
+    run_bills(world)
+    assert ended(world, job)["jsonStatementStatus"] == "LATEST"  # nothing has changed
+    world.send(world.measure("acme", "2025-05-20T12:00:00Z", uid="4", distance=100))
+    run_bills(world)
+    assert ended(world, job)["jsonStatementStatus"] == "STALE"
+    assert world.get(f"bills/{bill['id']}")["statementStale"]
+
+    link = world.call("POST", f"{path}/csv")["downloadUrl"]
+    assert "75.00" in httpx.get(link).text
+    shown = world.get(f"bills/{bill['id']}")
+    assert (shown["csvStatementGenerated"], shown["statementStale"]) == (True, False)
+
+    world.delete(f"bills/{bill['id']}")
+    gone = ended(world, job)
+    assert gone["jsonStatementStatus"] == "INVALIDATED"
+    assert "presignedJsonStatementUrl" not in gone
+    assert httpx.get(link).status_code == 404
+
+
+def test_only_lines_of_the_meters_asked_for(world: World) -> None:
+    bill = bill_of_may(world)
+    meter = world.get("meters")["data"][0]
+    asked = {"billId": bill["id"], "filters": {"meterIds": [meter["id"]]}}
+    statement = read(ended(world, world.post("statementjobs", asked))["presignedJsonStatementUrl"])
+    assert [line["lineItemType"] for line in statement["lines"]] == ["USAGE"]
+    assert (statement["total"], statement["billTotal"]) == (60, 70)
+    # It is not the bill's statement, but a part of it.
+    assert world.get(f"bills/{bill['id']}/statement/json", expect=404)["code"] == "statement_not_found"
+    nowhere = "01939c1e-0000-7000-8000-000000000000"
+    refused = world.post("statementjobs", {"billId": nowhere, "filters": {"meterIds": [nowhere]}}, expect=400)
+    assert [e["field"] for e in refused["errors"]] == ["billId", "filters.meterIds[0]"]
+
+
+def test_jobs_are_listed_by_one_filter_and_cancelled_once(world: World) -> None:
+    bill = bill_of_may(world)
+    job = ended(world, world.post("statementjobs", {"billId": bill["id"]}))
+    for good in ({"billId": bill["id"]}, {"status": "COMPLETE"}, {"active": "false"}, {}):
+        assert [each["id"] for each in world.get("statementjobs", **good)["data"]] == [job["id"]]
+    assert world.get("statementjobs", active="true")["data"] == []
+    both = world.get("statementjobs", active="true", billId=bill["id"], expect=400)
+    assert both["errors"][0]["code"] == "exactly_one"
+    assert world.get("statementjobs", active="perhaps", expect=400)["errors"][0]["field"] == "active"
+    refused = world.post(f"statementjobs/{job['id']}/cancel", expect=409)
+    assert refused["code"] == "statement_job_ended"
+
+
+@pytest.mark.parametrize(
+    ("mode", "own", "kinds"),
+    [
+        pytest.param("NONE", None, [], id="off by default"),
+        pytest.param("JSON", None, ["json"], id="the organization's"),
+        pytest.param("JSON", "JSON_AND_CSV", ["json", "csv"], id="the account's wins"),
+    ],
+)
+def test_approving_a_bill_makes_its_statement(
+    world: World, mode: str, own: str | None, kinds: list[str]
+) -> None:
+    more = {"autoGenerateStatementMode": own} if own else {}
+    bill = bill_of_may(world, config={"autoGenerateStatementMode": mode}, **more)
+    assert world.get("statementjobs")["data"] == []  # never while it is pending
+    world.post("bills/approve", {"billIds": [bill["id"]]})
+    jobs = world.get("statementjobs", billId=bill["id"])["data"]
+    assert len(jobs) == bool(kinds)
+    for job in jobs:
+        done = ended(world, job)
+        assert [k for k in ("json", "csv") if f"presigned{k.title()}StatementUrl" in done] == kinds
+    world.put(f"bills/{bill['id']}/lock")  # it has its statement already
+    assert len(world.get("statementjobs", billId=bill["id"])["data"]) == len(jobs)
+
+
+def test_taking_an_approval_back_and_giving_it_again_makes_no_second_statement(world: World) -> None:
+    bill = bill_of_may(world, config={"autoGenerateStatementMode": "JSON"})
+    for status in ("APPROVED", "PENDING", "APPROVED"):
+        world.put(f"bills/{bill['id']}/status", {"status": status})
+        for job in world.get("statementjobs", billId=bill["id"])["data"]:
+            ended(world, job)
+    assert len(world.get("statementjobs", billId=bill["id"])["data"]) == 1

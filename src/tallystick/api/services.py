@@ -14,6 +14,7 @@ from tallystick.platform.database import Database
 from tallystick.platform.files import Files
 from tallystick.platform.mail import Mailer
 from tallystick.platform.signed_urls import SignedUrls
+from tallystick.statements.runner import StatementRunner
 from tallystick.usage.service import Ingest
 
 
@@ -33,5 +34,6 @@ class Services:
     files: Files
     mailer: Mailer
     retention: UsageRetention
+    statements: StatementRunner
     rate_limits: RateLimits | None = None
     "None is no limits."

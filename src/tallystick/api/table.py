@@ -25,6 +25,7 @@ from tallystick.api.measurements import measurement_routes
 from tallystick.api.meta import meta_routes
 from tallystick.api.oauth import oauth_routes
 from tallystick.api.operator import operator_routes
+from tallystick.api.statements import statement_routes
 
 ROUTES = (
     *meta_routes(),
@@ -44,4 +45,5 @@ ROUTES = (
     *file_upload_routes(),
     *measurement_routes(),
     *operator_routes(),
+    *statement_routes(),
 )

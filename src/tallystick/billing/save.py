@@ -1,6 +1,6 @@
 """Save calculated bills: bills, lines, numbers and events in the caller's one transaction."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -29,6 +29,9 @@ from tallystick.platform.resources import Transaction
 from tallystick.platform.resources.wire import answer
 
 FAILED_EVENT = "billing.bill.failed"
+BillFollower = Callable[[Transaction, Sequence[tuple[Bill | None, Bill]]], None]
+bill_followers: list[BillFollower] = []
+"Told, in the transaction, of bills before and after a change that is not made through `Transaction.update`."
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -80,13 +83,24 @@ def save_bills(tx: Transaction, drafts: Sequence[Draft], failures: Sequence[Fail
 
 def write_changes(tx: Transaction, changes: Iterable[BillChange]) -> None:
     """Write bills and lines, many in one statement, and an event for each bill that changed."""
-    changed = [c for c in changes if c.outcome is not Outcome.UNCHANGED]
+    changed = [_with_stale_statement(c) for c in changes if c.outcome is not Outcome.UNCHANGED]
     insert_entities(tx, Bill, [c.new for c in changed if c.outcome is Outcome.CREATED])
     update_entities(tx, Bill, [c.new for c in changed if c.outcome is Outcome.UPDATED])
     delete_lines(tx, [line_id for c in changed for line_id in c.deleted])
     insert_entities(tx, LineItem, [line for c in changed for line in c.inserted])
     update_entities(tx, LineItem, [line for c in changed for line in c.updated])
     insert_rows(tx, events, [_event(tx, change) for change in changed])
+    for follow in bill_followers:
+        follow(tx, [(change.old, change.new) for change in changed])
+
+
+def _with_stale_statement(change: BillChange) -> BillChange:
+    """Mark a statement that no longer says what the bill does (semantics §26)."""
+    lines_changed = bool(change.inserted or change.updated or change.deleted)
+    has_statement = change.new.json_statement_generated or change.new.csv_statement_generated
+    if not (lines_changed and has_statement):
+        return change
+    return msgspec.structs.replace(change, new=msgspec.structs.replace(change.new, statement_stale=True))
 
 
 def _numbered(tx: Transaction, changes: list[BillChange]) -> list[BillChange]:

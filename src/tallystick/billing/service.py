@@ -71,6 +71,11 @@ def answer_of(bill: Bill, lines: Iterable[LineItem] | None = None) -> BillAnswer
     return BillAnswer(**msgspec.structs.asdict(bill), line_items=items)
 
 
+def lines_of_bill(tx: Transaction, bill_id: str) -> list[LineItem]:
+    """Give a bill's lines, in their order on it."""
+    return lines_by_bill(tx, [bill_id])[bill_id]
+
+
 def page_of_lines(tx: Transaction, bill_id: str, page: PageRequest) -> Page[LineItem]:
     """List the lines of a bill, in their order on it. Raises ResourceNotFound."""
     tx.get(Bill, bill_id)

@@ -83,7 +83,7 @@ class UsageQuery(msgspec.Struct, frozen=True, kw_only=True):
     filters: all must hold. A missing text is never one of a filter's values.
     segments: each names the same text slots; a measurement counts in the most specific one that
     matches (fewest `*`, then the leftmost fixed value), in none when none does (semantics §10).
-    group_by: answer per distinct combination of these texts; not together with segments.
+    group_by: answer per distinct combination of these texts, in each segment if there are any.
     """
 
     meter_id: str

@@ -46,7 +46,7 @@ def aggregate(org_id: str, query: UsageQuery) -> str:
     if len(query.windows) == 1:
         window = "toUInt32(0)"
     elif _are_apart(query.windows):
-        window = _window_of_apart(query.windows)
+        window = window_of_apart(query.windows)
     else:
         window, windows_join = "window_of", f" ARRAY JOIN {_windows_of_any(query.windows)} AS window_of"
     keys["window"] = window
@@ -124,7 +124,6 @@ def check(query: UsageQuery) -> None:
     """Crash on a question that makes no sense; a caller has to refuse it before."""
     invariant(query.method is not Method.CUSTOM_SQL, "custom SQL is asked by custom.py")
     invariant(bool(query.windows), "a usage query needs a window")
-    invariant(not (query.segments and query.group_by), "segments and group_by exclude each other")
     invariant(query.field is not None or query.method is Method.COUNT, f"{query.method} needs a field")
     number = query.field is not None and query.field.kind is SlotKind.NUMBER
     invariant(number or query.method not in _NEEDS_NUMBER, f"{query.method} needs a number field")
@@ -176,7 +175,7 @@ def _are_apart(windows: Sequence[Period]) -> bool:
     return all(before.end <= after.start for before, after in pairwise(ordered))
 
 
-def _window_of_apart(windows: Sequence[Period]) -> str:
+def window_of_apart(windows: Sequence[Period]) -> str:
     """Number the one window a row falls into, -1 between them: no row is read twice."""
     ordered = sorted(enumerate(windows), key=lambda each: each[1].start)
     steps = [

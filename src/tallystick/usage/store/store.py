@@ -14,8 +14,9 @@ from tallystick.kernel.periods import Period
 from tallystick.platform.clickhouse.errors import ClickHouseRefused, ClickHouseUnavailable
 from tallystick.platform.clickhouse.transport import ClickHouse, Lane
 from tallystick.rating.method import Method
-from tallystick.usage.store import custom, exploring, queries, schema, weighted
+from tallystick.usage.store import breakdown, custom, exploring, queries, schema, weighted
 from tallystick.usage.store.blocks import fold_slots
+from tallystick.usage.store.breakdown import Breakdown, Cell
 from tallystick.usage.store.custom import CustomQuery
 from tallystick.usage.store.exploring import Selection, Summary, SummaryRow
 from tallystick.usage.store.model import Slot, StoreStats, Usage, UsageQuery
@@ -142,6 +143,24 @@ class UsageStore:
                 accounts, starts, groups, zip(*values, strict=True), strict=True
             )
         ]
+
+    def breakdown(self, org_id: str, asked: Breakdown) -> list[Cell]:
+        """Tell usage apart by windows and texts, in one scan: the first `limit` groups, in order, exactly."""
+        answer = self._clickhouse.read(breakdown.select(org_id, asked), lane=Lane.EXPLORE)
+        rows = answer.num_rows
+        texts = [answer[f"g{at}"].to_pylist() for at in range(len(asked.told))]
+        counts = [answer[f"c{at}"].to_pylist() for at in range(len(asked.figures))]
+        values = [
+            [
+                None if value is None else _quantity(figure.method, value, count)
+                for value, count in zip(answer[f"v{at}"].to_pylist(), counts[at], strict=True)
+            ]
+            for at, figure in enumerate(asked.figures)
+        ]
+        windows = answer["window"].to_pylist()
+        groups = zip(*texts, strict=True) if texts else [()] * rows
+        figures, numbers = zip(*values, strict=True), zip(*counts, strict=True)
+        return [Cell(*each) for each in zip(windows, groups, figures, numbers, strict=True)]
 
     def newest(self, org_id: str, selection: Selection, slots: Sequence[Slot], limit: int) -> pa.Table:
         """Give the `limit` newest measurements of a selection: `exploring.FIXED`, and the slots by name."""

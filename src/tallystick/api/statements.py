@@ -1,0 +1,177 @@
+"""Statement jobs, and the statements of bills."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any, Final, Literal
+
+import msgspec
+
+from tallystick.api.crud import paging
+from tallystick.api.routes import (
+    SIGNED,
+    Call,
+    FileAnswer,
+    Permission,
+    QueryParameter,
+    Route,
+    organization_path,
+)
+from tallystick.billing.bill import Bill
+from tallystick.platform.resources import Page, resource_of
+from tallystick.platform.resources.pages import page_request
+from tallystick.platform.resources.transaction import from_request
+from tallystick.statements import service
+from tallystick.statements.errors import StatementFailed, StatementNotFound
+from tallystick.statements.job import (
+    StatementJob,
+    StatementJobAnswer,
+    StatementJobStatus,
+    StatementsBatchJobRequest,
+    job_clauses,
+)
+from tallystick.statements.runner import CSV, JSON
+
+LARGEST_PAGE: Final = 100
+LIFETIME: Final = timedelta(hours=1)
+TO_DOWNLOAD: Final = "/downloads/{orgId}/statements/{id}/{kind}"
+MEDIA: Final = {JSON: "application/json", CSV: "text/csv"}
+_BILL, _JOB = (resource_of(cls).permission_object for cls in (Bill, StatementJob))
+READ_BILL = Permission("config:retrieve", _BILL)
+READ, CREATE, UPDATE = (Permission(f"config:{a}", _JOB) for a in ("retrieve", "create", "update"))
+
+
+class ObjectUrl(msgspec.Struct, kw_only=True, rename="camel"):
+    """Where to get a file, within an hour."""
+
+    download_url: str
+
+
+def statement_routes() -> Iterator[Route]:
+    """Make the routes."""
+    one, many = StatementJobAnswer, Page[StatementJobAnswer]
+    body = resource_of(StatementJob).request_type
+    jobs = "statementjobs"
+    yield _route("POST", jobs, CREATE, create, "createStatementJob", request=body, answer=one)
+    batch: Any = {"request": StatementsBatchJobRequest, "answer": list[StatementJobAnswer]}
+    yield _route("POST", f"{jobs}/batch", CREATE, create_batch, "createStatementJobBatch", **batch)
+    filters = tuple(QueryParameter(name) for name in ("active", "status", "billId"))
+    listed: Any = {"answer": many, "query": (*paging(LARGEST_PAGE), *filters)}
+    yield _route("GET", jobs, READ, list_jobs, "listStatementJobs", **listed)
+    yield _route("GET", f"{jobs}/{{id}}", READ, get_job, "getStatementJob", answer=one)
+    yield _route("POST", f"{jobs}/{{id}}/cancel", UPDATE, cancel, "cancelStatementJob", answer=one)
+    path, link = "bills/{id}/statement", ObjectUrl
+    yield _route("GET", f"{path}/json", READ_BILL, link_json, "getBillJsonStatement", answer=link)
+    yield _route("GET", f"{path}/csv", READ_BILL, link_csv, "getBillCsvStatement", answer=link)
+    yield _route("POST", f"{path}/csv", CREATE, make_csv, "createBillCsvStatement", answer=link)
+    yield Route(
+        "GET",
+        TO_DOWNLOAD,
+        None,
+        download,
+        "downloadStatement",
+        "StatementJob",
+        "Download a statement by a signed link",
+        query=SIGNED,
+    )
+
+
+def create(call: Call) -> StatementJobAnswer:
+    """Order the statement of a bill."""
+    with call.writing() as tx:
+        job = service.create_job(tx, from_request(StatementJob, call.body))
+        return _answers(call, service.job_answers(tx, [job]))[0]
+
+
+def create_batch(call: Call) -> list[StatementJobAnswer]:
+    """Order the statements of up to ten bills."""
+    with call.writing() as tx:
+        return _answers(call, service.job_answers(tx, service.create_batch(tx, call.body)))
+
+
+def list_jobs(call: Call) -> Page[StatementJobAnswer]:
+    """List statement jobs, by one of the filters."""
+    page = page_request(call.one("pageSize"), call.one("nextToken"), LARGEST_PAGE)
+    clauses = job_clauses(call.query, call.services.clock.now())
+    with call.reading() as tx:
+        found = tx.page(StatementJob, page, clauses)
+        return Page(_answers(call, service.job_answers(tx, found.data)), found.next_token)
+
+
+def get_job(call: Call) -> StatementJobAnswer:
+    """Get a statement job, with links to its files once they are there."""
+    with call.reading() as tx:
+        return _answers(call, service.job_answers(tx, [tx.get(StatementJob, call.path["id"])]))[0]
+
+
+def cancel(call: Call) -> StatementJobAnswer:
+    """Cancel a statement job that has not ended."""
+    with call.writing() as tx:
+        job = service.cancel_job(tx, call.path["id"])
+        return _answers(call, service.job_answers(tx, [job]))[0]
+
+
+def link_json(call: Call) -> ObjectUrl:
+    """Get a link to a bill's statement in JSON."""
+    return _latest(call, JSON)
+
+
+def link_csv(call: Call) -> ObjectUrl:
+    """Get a link to a bill's statement in CSV."""
+    return _latest(call, CSV)
+
+
+def make_csv(call: Call) -> ObjectUrl:
+    """Make a bill's statement in CSV now, and get a link to it."""
+    with call.writing() as tx:
+        job = service.create_job(tx, StatementJob(bill_id=call.path["id"].lower(), include_csv_format=True))
+    # The queue has it too, should this process end here; whoever comes second finds it made.
+    made = call.services.statements.make(call.org_id, job.id)
+    if made.statement_job_status is not StatementJobStatus.COMPLETE:
+        raise StatementFailed(made.failure_reason or f"The statement's job is {made.statement_job_status}.")
+    return ObjectUrl(download_url=_link(call, job.id, CSV))
+
+
+def download(call: Call) -> FileAnswer:
+    """Give a statement's file to whoever has a signed link. Raises BadSignature, LinkExpired."""
+    call.check_link(TO_DOWNLOAD)
+    kind = call.path["kind"]
+    with call.services.database.reading(call.path["orgId"]) as tx:
+        job = service.finished_statement(tx, call.path["id"])
+        service.check_bill_is_there(tx, job)
+    if kind not in MEDIA:
+        raise StatementNotFound(f"A statement is json or csv, not {kind[:20]}.")
+    path = call.services.files.path(job.file_key(kind))
+    return FileAnswer(path, MEDIA[kind], f"statement-{job.bill_id}.{kind}")
+
+
+def _latest(call: Call, kind: str) -> ObjectUrl:
+    with call.reading() as tx:
+        job = service.latest_statement(tx, call.path["id"], csv=kind == CSV)
+    return ObjectUrl(download_url=_link(call, job.id, kind))
+
+
+def _answers(call: Call, jobs: list[StatementJobAnswer]) -> list[StatementJobAnswer]:
+    """Put links to the files that are there, and whose bill is."""
+    for job in jobs:
+        if job.has_files:
+            job.presigned_json_statement_url = _link(call, job.id, JSON)
+            if job.include_csv_format:
+                job.presigned_csv_statement_url = _link(call, job.id, CSV)
+    return jobs
+
+
+def _link(call: Call, job_id: str, kind: str) -> str:
+    return call.link(TO_DOWNLOAD.format(orgId=call.org_id, id=job_id, kind=kind), LIFETIME)
+
+
+def _route(
+    method: Literal["GET", "POST"],
+    path: str,
+    permission: Permission,
+    handler: Callable[[Call], Any],
+    operation_id: str,
+    **more: Any,
+) -> Route:
+    tag = "Bill" if path.startswith("bills") else "StatementJob"
+    summary = (handler.__doc__ or "").split("\n", 1)[0].rstrip(".")
+    return Route(method, organization_path(path), permission, handler, operation_id, tag, summary, **more)

@@ -1,0 +1,190 @@
+"""What the usage store is asked for a line of a statement. Pure."""
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from tallystick.billing.bill import Bill
+from tallystick.billing.derivation import UsageSource
+from tallystick.billing.line_item import LineItem
+from tallystick.catalogue.aggregation import Aggregation
+from tallystick.catalogue.meter import Meter
+from tallystick.kernel.periods import Period
+from tallystick.kernel.zones import parse_zone
+from tallystick.rating.method import Method
+from tallystick.statements.buckets import buckets
+from tallystick.statements.definition import (
+    ALL,
+    COUNTING,
+    DIMENSIONS,
+    Dimension,
+    Measure,
+    StatementDefinition,
+)
+from tallystick.usage.meters import slot_of
+from tallystick.usage.store.breakdown import Asked, Breakdown, Told
+from tallystick.usage.store.model import ANY, Filter, Slot, UsageQuery
+
+MOST_ROWS = 100_000
+"A line that has more rows is not a statement that anyone reads; its job fails and says so."
+_NOT_TOLD_APART = frozenset({"CUSTOM_SQL"})
+
+
+class Named(msgspec.Struct, frozen=True):
+    """Something asked for, and what it is called on the statement. field, function: of a measure."""
+
+    code: str
+    told: Told
+
+
+class Figure(msgspec.Struct, frozen=True):
+    """A measure's figure, and what it is called on the statement."""
+
+    code: str
+    function: str
+    asked: Asked
+
+
+class LinePlan(msgspec.Struct, frozen=True, kw_only=True):
+    """How a line is told apart. usage: None where it cannot be: it then has one bucket and one row.
+
+    breakdown: what is asked in one scan; the quantity is its first figure, unless `weighted` asks for it.
+    """
+
+    line: LineItem
+    windows: tuple[Period, ...]
+    usage: UsageSource | None = None
+    meter: Meter | None = None
+    dimensions: tuple[Named, ...] = ()
+    figures: tuple[Figure, ...] = ()
+    breakdown: Breakdown | None = None
+    weighted: UsageQuery | None = None
+    segment: int | None = None
+
+
+def plan_of(
+    line: LineItem,
+    bill: Bill,
+    definition: StatementDefinition,
+    meters: Mapping[str, Meter],
+    aggregations: Mapping[str, Aggregation],
+) -> LinePlan:
+    """Say how a line is told apart: by its own usage query, cut into spans and dimensions.
+
+    Only a plain aggregation can be: what a calculation, SQL, a counter or a fee charges has one row.
+    """
+    usage = line.derivation.usage if line.derivation else None
+    meter = meters.get(usage.meter_id) if usage else None
+    if usage is None or meter is None or usage.method in _NOT_TOLD_APART or usage.field not in meter.slots:
+        return LinePlan(
+            line=line, windows=(Period.of(line.service_period_start_date, line.service_period_end_date),)
+        )
+    window = Period(usage.start, usage.end)
+    windows = tuple(buckets(definition.aggregation_frequency, window, parse_zone(bill.timezone)))
+    dimensions = tuple(_dimensions(definition, meter))
+    figures = tuple(_figures(definition, meter))
+    segments, segment, filters = _segment(line, meter, aggregations.get(usage.aggregation_id))
+    quantity = Asked(Method(usage.method), slot_of(meter, usage.field))
+    is_weighted = quantity.method is Method.TIME_WEIGHTED
+    asked = (*(() if is_weighted else (quantity,)), *(figure.asked for figure in figures))
+    accounts = _accounts(line, bill, usage)
+    breakdown = Breakdown(
+        meter_id=meter.id,
+        account_ids=accounts,
+        windows=windows,
+        figures=asked,
+        told=tuple(each.told for each in dimensions),
+        filters=filters,
+        segments=segments,
+        segment=segment,
+        limit=MOST_ROWS + 1,
+    )
+    weighted = UsageQuery(
+        meter_id=meter.id,
+        method=quantity.method,
+        windows=windows,
+        field=quantity.field,
+        account_ids=accounts,
+        filters=filters,
+        segments=segments,
+        group_by=_texts(dimensions),
+        per_account=False,
+    )
+    return LinePlan(
+        line=line,
+        windows=windows,
+        usage=usage,
+        meter=meter,
+        dimensions=dimensions,
+        figures=figures,
+        breakdown=breakdown if asked else None,
+        weighted=weighted if is_weighted else None,
+        segment=segment,
+    )
+
+
+def _texts(dimensions: tuple[Named, ...]) -> tuple[Slot, ...]:
+    """Give every text that the dimensions read."""
+    read = (slot for each in dimensions for slot in (each.told.slot, each.told.of) if slot is not None)
+    return tuple(dict.fromkeys(read))
+
+
+def _accounts(line: LineItem, bill: Bill, usage: UsageSource) -> tuple[str, ...]:
+    """Give whose usage a line is for: one account's where a pooled charge was broken down (semantics §17)."""
+    if line.child_account_id is not None:
+        return (line.child_account_id,)
+    if line.derivation is not None and line.derivation.share is not None:
+        return (bill.account_id,)
+    return usage.account_ids
+
+
+def _segment(
+    line: LineItem, meter: Meter, aggregation: Aggregation | None
+) -> tuple[tuple[Mapping[Slot, str], ...], int | None, tuple[Filter, ...]]:
+    """Give a line's segment as the store is asked for it; of one that is gone, its fixed values."""
+    wanted = line.segment
+    if not wanted:
+        return (), None, ()
+    if aggregation is None or wanted not in aggregation.segments:
+        fixed = ((code, value) for code, value in wanted.items() if value != ANY and code in meter.slots)
+        return (), None, tuple(Filter(slot_of(meter, code), (value,)) for code, value in fixed)
+    slots = {code: slot_of(meter, code) for code in aggregation.segmented_fields}
+    cut = tuple({slots[code]: each[code] for code in slots} for each in aggregation.segments)
+    return cut, aggregation.segments.index(wanted), ()
+
+
+def _dimensions(definition: StatementDefinition, meter: Meter) -> Iterator[Named]:
+    """Give the meter's dimensions, each once; a field that is gone is left out."""
+    seen: set[str] = set()
+    for part in definition.dimensions:
+        if _is_of(part, meter) and _is_dimension(meter, part.name):
+            own = slot_of(meter, part.name)
+            values = None if ALL in part.filter else tuple(part.filter)
+            for code in (part.name, *part.attributes):
+                if code not in seen and _is_dimension(meter, code):
+                    seen.add(code)
+                    yield Named(code, Told(slot_of(meter, code), values, own if code != part.name else None))
+
+
+def _figures(definition: StatementDefinition, meter: Meter) -> Iterator[Figure]:
+    seen: set[tuple[str, str]] = set()
+    for part in definition.measures:
+        if not _is_of(part, meter):
+            continue
+        numbers = [field.code for field in meter.fields if field.category.is_numeric]
+        for code in [part.name] if part.name else numbers:
+            field = meter.field(code)
+            for function in part.wanted if field else ():
+                suits = function in COUNTING or (field is not None and field.category.is_numeric)
+                if suits and (code, function) not in seen:
+                    seen.add((code, function))
+                    yield Figure(code, function.value, Asked(Method(function.value), slot_of(meter, code)))
+
+
+def _is_of(part: Dimension | Measure, meter: Meter) -> bool:
+    return part.meter_id is None or part.meter_id.lower() == meter.id
+
+
+def _is_dimension(meter: Meter, code: str) -> bool:
+    field = meter.field(code)
+    return field is not None and field.category in DIMENSIONS
