@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -15,6 +16,7 @@ from tallystick.billing.explain import explain
 from tallystick.billing.lines import bill_of, lines_of
 from tallystick.kernel.decimals import RoundingMode
 from tallystick.kernel.zones import parse_zone
+from tallystick.pricing.plan_group import PlanGroup
 from tallystick.pricing.pricing import PricingType
 from tallystick.rating.method import Method
 from tallystick.rating.units import UsageRounding
@@ -27,6 +29,7 @@ from tests.unit.billing.drafts import (
     counter,
     family,
     priced,
+    suite,
     utc,
 )
 
@@ -106,6 +109,29 @@ def family_broken_down() -> BillInputs:
     return family(OnPlan(standing="10", prices=[priced()]), used, ChildBillingMode.PARENT_BREAKDOWN)
 
 
+def _suite(minimum: str, **values: Any) -> BillInputs:
+    """$125 of storage, and $30 of messages under a minimum of $50: $175 count toward the group's minimum."""
+    group = PlanGroup(id="suite", name="Suite", currency="USD", minimum_spend=D(minimum), **values)
+    messages = priced([("0", "0", "0.5")], aggregation("Messages", unit="messages"), "message-price")
+    storage = OnPlan(prices=[priced()], product_id="storage")
+    return suite(group, (storage, "1000"), (OnPlan(minimum="50", prices=[messages], product_id="talk"), "60"))
+
+
+def plan_group_without_minimum() -> BillInputs:
+    """A group of two plans, the cheapest tier: each plan as if attached alone, and the group's own $20."""
+    return _suite("0", standing_charge=D(20))
+
+
+def plan_group_with_minimum_of_250() -> BillInputs:
+    """The same at the middle tier: the plans come to $175, so $75 are topped up."""
+    return _suite("250")
+
+
+def plan_group_with_minimum_of_1000_in_advance() -> BillInputs:
+    """The highest tier, in advance: January and February are charged, $175 of January given back."""
+    return _suite("1000", minimum_spend_bill_in_advance=True)
+
+
 CASES = (
     tiered_with_standing_charge,
     first_bill_before_the_epoch,
@@ -115,6 +141,9 @@ CASES = (
     free_allowance_by_calculation,
     seats_in_advance,
     family_broken_down,
+    plan_group_without_minimum,
+    plan_group_with_minimum_of_250,
+    plan_group_with_minimum_of_1000_in_advance,
 )
 
 

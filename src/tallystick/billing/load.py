@@ -18,6 +18,7 @@ from tallystick.billing.calculate.inputs import (
     BillHead,
     BillInputs,
     CurrencyRule,
+    GroupTerms,
     InAdvance,
     Part,
     PlanTerms,
@@ -53,6 +54,7 @@ from tallystick.organizations.organization_config import OrganizationConfig
 from tallystick.platform.resources import Entity, Transaction
 from tallystick.pricing.counter_pricing import CounterPricing
 from tallystick.pricing.plan import Plan
+from tallystick.pricing.plan_group import PlanGroup
 from tallystick.pricing.plan_template import PlanTemplate
 from tallystick.pricing.pricing import Pricing
 from tallystick.usage.counter_adjustment import CounterAdjustment
@@ -73,6 +75,7 @@ class Prices(msgspec.Struct, frozen=True, kw_only=True):
     pricings: Mapping[str, tuple[PricedAggregation, ...]]
     counters: Mapping[str, tuple[PricedCounter, ...]]
     products: Mapping[str, Product]
+    groups: Mapping[str, PlanGroup]
     frames: Mapping[str, Frame]
     custom_fields: CustomField | None
     lookups: Lookups
@@ -110,10 +113,29 @@ def load_bills(
         for each in due_bills(selection, account, due_of):
             if only is None or (account_id, each.grouping) in only:
                 on_bill = tuple(terms(p, account, families, prices, selection, config) for p in each.plans)
-                bills.append(_inputs(each, on_bill, selection, config, currencies, prices))
+                made = _inputs(each, on_bill, selection, config, currencies, prices)
+                bills.append(msgspec.structs.replace(made, groups=_groups(on_bill, prices)))
     quantities = load_quantities(queries, tx.org_id, _wanted(bills))
     counters = _counter_values(tx, bills)
     return [msgspec.structs.replace(b, quantities=quantities, counters=counters) for b in bills]
+
+
+def _groups(on_bill: Iterable[PlanTerms], prices: Prices) -> tuple[GroupTerms, ...]:
+    """Give the account's own plan groups whose plans are on a bill: their period is that of their plans."""
+    grouped = {t.account_plan.id: t for t in on_bill if t.account_plan.plan_group_id and not t.billed_child}
+    return tuple(
+        GroupTerms(
+            account_plan=msgspec.structs.replace(each.account_plan, plan_id=None, product_id=None),
+            group=prices.groups[each.account_plan.plan_group_id or ""],
+            cycle=each.cycle,
+            period=each.period,
+            upcoming=each.upcoming,
+            active=each.active,
+            zone=each.zone,
+            defaults=each.defaults,
+        )
+        for each in grouped.values()
+    )
 
 
 def _due_plans(
@@ -146,6 +168,9 @@ def load_prices(tx: Transaction, attached: Iterable[AccountPlan]) -> Prices:
     named |= {p.accounting_product_id for p in pricings}
     named |= {c.pricing.accounting_product_id for own in counters.values() for c in own}
     named |= {each.aggregation.accounting_product_id for own in priced.values() for each in own}
+    groups = _by_id(tx, PlanGroup, {p.plan_group_id for p in attached})
+    named |= {g.minimum_spend_accounting_product_id for g in groups.values()}
+    named |= {g.standing_charge_accounting_product_id for g in groups.values()}
     products = _by_id(tx, Product, named)
     return Prices(
         plans=plans,
@@ -153,6 +178,7 @@ def load_prices(tx: Transaction, attached: Iterable[AccountPlan]) -> Prices:
         pricings={owner: tuple(each) for owner, each in priced.items()},
         counters=counters,
         products=products,
+        groups=groups,
         frames=_frames(tx, {p.contract_id for p in attached}),
         custom_fields=catalogue.custom_fields,
         lookups=catalogue.lookups,

@@ -15,6 +15,7 @@ from tallystick.billing.calculate import BillInputs, Draft
 from tallystick.billing.calculate.inputs import (
     BillHead,
     CurrencyRule,
+    GroupTerms,
     InAdvance,
     Part,
     PlanTerms,
@@ -32,6 +33,7 @@ from tallystick.kernel.decimals import RoundingMode
 from tallystick.kernel.periods import BillingCycle, BillingFrequency, BillingPeriod, Period, billing_period
 from tallystick.pricing.counter_pricing import CounterPricing
 from tallystick.pricing.plan import Plan
+from tallystick.pricing.plan_group import PlanGroup
 from tallystick.pricing.plan_template import PlanTemplate
 from tallystick.pricing.pricing import Pricing, PricingBand
 from tallystick.rating.method import Method
@@ -277,6 +279,31 @@ def family(on: OnPlan, used: dict[str, str], mode: ChildBillingMode, billed: str
         quantities[part.key(terms.account_ids, month)] = sum(map(D, used.values()), D(0))
         quantities |= {part.key((name,), month): D(value) for name, value in used.items()}
     return bill_inputs([terms], quantities)
+
+
+def suite(group: PlanGroup, *members: tuple[OnPlan, str], number: int = 0, **values: Any) -> BillInputs:
+    """Give a bill of an attached plan group. members: each plan, of its own product, and its usage."""
+    plans: list[PlanTerms] = []
+    quantities: dict[UsageKey, Decimal] = {}
+    for on, used in members:
+        alone = on.terms(number)
+        attached = msgspec.structs.replace(alone.account_plan, plan_group_id=group.id, plan_id=on.product_id)
+        plan = msgspec.structs.replace(alone.plan, id=on.product_id, name=on.product_id)
+        terms = msgspec.structs.replace(alone, account_plan=attached, plan=plan)
+        plans.append(terms)
+        quantities |= {key: D(used) for piece in usage_slices(terms, terms.period) for key in own_keys(piece)}
+    first = plans[0]
+    own = GroupTerms(
+        account_plan=msgspec.structs.replace(first.account_plan, plan_id=None, product_id=None),
+        group=group,
+        cycle=first.cycle,
+        period=first.period,
+        upcoming=first.upcoming,
+        active=first.active,
+        zone=first.zone,
+        defaults=first.defaults,
+    )
+    return bill_inputs(plans, quantities, groups=(own,), **values)
 
 
 def amounts(draft: Draft) -> list[tuple[str, str]]:

@@ -8,6 +8,7 @@ from tallystick.billing.calculate.convert import convert_lines
 from tallystick.billing.calculate.counters import charge_counters
 from tallystick.billing.calculate.draft import Draft, DraftLine
 from tallystick.billing.calculate.global_credits import cap_to_products, cap_to_total
+from tallystick.billing.calculate.group_minimums import add_group_minimums
 from tallystick.billing.calculate.inputs import BillInputs
 from tallystick.billing.calculate.plan_minimums import add_plan_minimums
 from tallystick.billing.calculate.pricing_minimums import add_pricing_minimums
@@ -28,7 +29,8 @@ STEPS: tuple[Step, ...] = (
     convert_lines,  # usage and credits, each line rounded for itself: minimums look at what is billed
     cap_to_products,  # after rounding, so that a credit is compared with its product's lines to the cent
     add_pricing_minimums,  # before the plan's, which counts their top-ups
-    add_plan_minimums,
+    add_plan_minimums,  # before the group's, which counts their top-ups
+    add_group_minimums,
     add_standing_charges,  # after minimums, toward which they do not count
     convert_lines,  # what came since
     break_down,  # of rounded lines, so that their parts sum to them

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import msgspec
 
-from tallystick.billing.calculate.inputs import BillInputs, PlanTerms
+from tallystick.billing.calculate.inputs import BillInputs, Terms
 from tallystick.billing.derivation import BandShare, Days, Derivation, Proration
 from tallystick.billing.line_item import LineItemType
 from tallystick.kernel.decimals import ONE, ZERO
@@ -29,7 +29,7 @@ class Share(msgspec.Struct, frozen=True):
 class DraftLine(msgspec.Struct, frozen=True, kw_only=True):
     """One line. subtotal: exact, in `currency`, the pricing currency; signed as it is owed.
 
-    terms: the plan that it is of; None where no plan charges it. product_id, contract_id: what it counts for.
+    terms: the plan or group that charges it, if one does. product_id, contract_id: what it counts for.
 
     key: stable over recalculations and unique on the bill; the line's id is made from it.
     converted: billing currency, rounded; None until the lines are converted.
@@ -38,7 +38,7 @@ class DraftLine(msgspec.Struct, frozen=True, kw_only=True):
     key: str
     line_item_type: LineItemType
     currency: str
-    terms: PlanTerms | None = None
+    terms: Terms | None = None
     product_id: str | None = None
     contract_id: str | None = None
     description: str
@@ -70,7 +70,7 @@ class DraftLine(msgspec.Struct, frozen=True, kw_only=True):
     conversion_rate: Decimal = ONE
     converted: Decimal = ZERO
 
-    def is_under(self, terms: PlanTerms) -> bool:
+    def is_under(self, terms: Terms) -> bool:
         """Tell whether it is charged under these terms."""
         return self.terms is not None and self.terms.key == terms.key
 

@@ -9,6 +9,7 @@ import msgspec
 
 from tallystick.accounts.account import Account
 from tallystick.accounts.account_plan import AccountPlan, ChildBillingMode
+from tallystick.accounts.contract import UsageFilter
 from tallystick.billing.errors import NoConversionRate, UnknownCurrency
 from tallystick.calc.values import Lookups, NoLookups, Value
 from tallystick.catalogue.aggregation import Aggregation
@@ -16,10 +17,11 @@ from tallystick.catalogue.compound_aggregation import CompoundAggregation
 from tallystick.catalogue.counter import Counter
 from tallystick.catalogue.meter import Meter
 from tallystick.catalogue.product import Product
-from tallystick.kernel.decimals import ONE, RoundingMode
+from tallystick.kernel.decimals import ONE, ZERO, RoundingMode
 from tallystick.kernel.periods import BillingCycle, BillingFrequency, BillingPeriod, DateSpan, Period
 from tallystick.pricing.counter_pricing import CounterPricing
 from tallystick.pricing.plan import Plan
+from tallystick.pricing.plan_group import PlanGroup
 from tallystick.pricing.plan_template import PlanTemplate
 from tallystick.pricing.pricing import Pricing
 from tallystick.rating.proration import DayShare, day_shares
@@ -111,79 +113,46 @@ class InAdvance(msgspec.Struct, frozen=True):
     minimum_spend: bool
 
 
-class PlanTerms(msgspec.Struct, frozen=True, kw_only=True):
-    """An account plan that falls on the bill, with all it refers to.
+class Fixed(msgspec.Struct, frozen=True, kw_only=True):
+    """A standing charge or a minimum spend. amount: of a whole period, in pricing currency; zero is none.
+
+    description: its own text, if it has one. interval, offset: of a standing charge, on which bills it falls.
+    """
+
+    amount: Decimal
+    in_advance: bool
+    description: str | None = None
+    accounting_product_id: str | None = None
+    interval: int = 1
+    offset: int = 0
+
+
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
+    """What an account plan, or a plan group, charges on the bill, and when.
 
     period: the account plan's own billing period that the bill closes; its number counts from the plan's
-    start. upcoming: the one after it, which the bill opens. own, inherited: pricings of the plan and of
-    its template. account_ids: whose usage it prices — the account's, and pooled children's.
-    own_counters, inherited_counters: the same of counters' pricings.
-    child_codes: codes of the pooled children. billed_child: whose bill this is, where a parent's plan bills
-    a child by itself; then only the child's share of usage is on it (semantics §17).
-    custom_fields: by the names that compound aggregations read them by; empty where there are none.
+    start. upcoming: the one after it, which the bill opens. billed_child: whose bill this is, where a
+    parent's plan bills a child by itself; then only the child's share of usage is on it (semantics §17).
     """
 
     account_plan: AccountPlan
-    plan: Plan
-    template: PlanTemplate
-    own: tuple[PricedAggregation, ...]
-    inherited: tuple[PricedAggregation, ...]
     cycle: BillingCycle
     period: BillingPeriod
     upcoming: BillingPeriod
     active: Period
     zone: tzinfo
     defaults: InAdvance
-    account_ids: tuple[str, ...]
-    own_counters: tuple[PricedCounter, ...] = ()
-    inherited_counters: tuple[PricedCounter, ...] = ()
-    custom_fields: Mapping[str, Value] = {}
-    child_codes: Mapping[str, str] = {}
     billed_child: str | None = None
 
     @property
     def key(self) -> str:
-        """Name it among all terms of all bills: of a plan group, each plan has its own."""
-        attached = self.account_plan
-        return f"{attached.id}:{self.plan.id}" if attached.plan_group_id else attached.id
-
-    @property
-    def currency(self) -> str:
-        """The pricing currency."""
-        return self.template.currency
+        """Name it among all terms of all bills."""
+        return self.account_plan.id
 
     @property
     def product_id(self) -> str | None:
-        """The product that the plan is of."""
+        """The product that it is of; a group is of none."""
         return self.account_plan.product_id
-
-    @property
-    def is_pooled(self) -> bool:
-        """Tell whether what it prices is told apart by account."""
-        summed = self.account_plan.child_billing_mode is ChildBillingMode.PARENT_SUMMARY
-        return len(self.account_ids) > 1 and not summed
-
-    @property
-    def standing_charge_in_advance(self) -> bool:
-        """Precedence: plan, template, organization (semantics §13)."""
-        return _first(
-            self.plan.standing_charge_bill_in_advance,
-            self.template.standing_charge_bill_in_advance,
-            self.defaults.standing_charge,
-        )
-
-    @property
-    def minimum_in_advance(self) -> bool:
-        """Precedence: plan, template, organization (semantics §13)."""
-        return _first(
-            self.plan.minimum_spend_bill_in_advance,
-            self.template.minimum_spend_bill_in_advance,
-            self.defaults.minimum_spend,
-        )
-
-    def pricing_minimum_in_advance(self, pricing: Pricing) -> bool:
-        """Precedence: pricing, organization (semantics §13)."""
-        return _first(pricing.minimum_spend_bill_in_advance, None, self.defaults.minimum_spend)
 
     def active_dates(self, period: BillingPeriod) -> DateSpan:
         """Give the local days of a period on which the account plan is active."""
@@ -200,6 +169,123 @@ class PlanTerms(msgspec.Struct, frozen=True, kw_only=True):
         before it, so it also holds its own period's. Rule: decision 0010.
         """
         return (self.period, self.upcoming) if self.period.number == 0 else (self.upcoming,)
+
+
+class PlanTerms(Terms, frozen=True, kw_only=True):
+    """An account plan that falls on the bill, with all it refers to; also a plan of an attached group.
+
+    own, inherited: pricings of the plan and of its template. account_ids: whose usage it prices — the
+    account's, and pooled children's. own_counters, inherited_counters: the same of counters' pricings.
+    child_codes: codes of the pooled children.
+    custom_fields: by the names that compound aggregations read them by; empty where there are none.
+    usage_filters: its contract's, which usage has to pass to be priced.
+    """
+
+    plan: Plan
+    template: PlanTemplate
+    own: tuple[PricedAggregation, ...]
+    inherited: tuple[PricedAggregation, ...]
+    account_ids: tuple[str, ...]
+    own_counters: tuple[PricedCounter, ...] = ()
+    inherited_counters: tuple[PricedCounter, ...] = ()
+    custom_fields: Mapping[str, Value] = {}
+    child_codes: Mapping[str, str] = {}
+    usage_filters: tuple[UsageFilter, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """Name it among all terms of all bills: of a plan group, each plan has its own."""
+        attached = self.account_plan
+        return f"{attached.id}:{self.plan.id}" if attached.plan_group_id else attached.id
+
+    @property
+    def currency(self) -> str:
+        """The pricing currency."""
+        return self.template.currency
+
+    @property
+    def is_pooled(self) -> bool:
+        """Tell whether what it prices is told apart by account."""
+        summed = self.account_plan.child_billing_mode is ChildBillingMode.PARENT_SUMMARY
+        return len(self.account_ids) > 1 and not summed
+
+    @property
+    def standing_charge(self) -> Fixed:
+        """The plan's, else its template's. In advance: plan, template, organization (semantics §13)."""
+        plan, template = self.plan, self.template
+        own = plan.standing_charge
+        return Fixed(
+            amount=template.standing_charge if own is None else own,
+            in_advance=_first(
+                plan.standing_charge_bill_in_advance,
+                template.standing_charge_bill_in_advance,
+                self.defaults.standing_charge,
+            ),
+            description=plan.standing_charge_description or template.standing_charge_description,
+            accounting_product_id=plan.standing_charge_accounting_product_id,
+            interval=template.standing_charge_interval or 1,
+            offset=template.standing_charge_offset or 0,
+        )
+
+    @property
+    def minimum_spend(self) -> Fixed:
+        """The plan's, else its template's. In advance: plan, template, organization (semantics §13)."""
+        plan, template = self.plan, self.template
+        own = plan.minimum_spend
+        return Fixed(
+            amount=(template.minimum_spend if own is None else own) or ZERO,
+            in_advance=_first(
+                plan.minimum_spend_bill_in_advance,
+                template.minimum_spend_bill_in_advance,
+                self.defaults.minimum_spend,
+            ),
+            description=plan.minimum_spend_description or template.minimum_spend_description,
+            accounting_product_id=plan.minimum_spend_accounting_product_id,
+        )
+
+    def pricing_minimum_in_advance(self, pricing: Pricing) -> bool:
+        """Precedence: pricing, organization (semantics §13)."""
+        return _first(pricing.minimum_spend_bill_in_advance, None, self.defaults.minimum_spend)
+
+
+class GroupTerms(Terms, frozen=True, kw_only=True):
+    """An attached plan group's own charges; its plans' are `PlanTerms` of the same account plan.
+
+    account_plan: without a plan, and so without a product.
+    """
+
+    group: PlanGroup
+
+    @property
+    def currency(self) -> str:
+        """The pricing currency, which is that of all its plans."""
+        return self.group.currency
+
+    @property
+    def standing_charge(self) -> Fixed:
+        """The group's, on every bill. In advance: group, organization (semantics §13)."""
+        group = self.group
+        return Fixed(
+            amount=group.standing_charge or ZERO,
+            in_advance=_first(group.standing_charge_bill_in_advance, None, self.defaults.standing_charge),
+            description=group.standing_charge_description,
+            accounting_product_id=group.standing_charge_accounting_product_id,
+        )
+
+    @property
+    def minimum_spend(self) -> Fixed:
+        """The group's. In advance: group, organization (semantics §13)."""
+        group = self.group
+        return Fixed(
+            amount=group.minimum_spend or ZERO,
+            in_advance=_first(group.minimum_spend_bill_in_advance, None, self.defaults.minimum_spend),
+            description=group.minimum_spend_description,
+            accounting_product_id=group.minimum_spend_accounting_product_id,
+        )
+
+
+Charging = PlanTerms | GroupTerms
+"What has a standing charge and a minimum spend of its own."
 
 
 class BillHead(msgspec.Struct, frozen=True, kw_only=True):
@@ -221,6 +307,7 @@ class BillInputs(msgspec.Struct, frozen=True, kw_only=True):
 
     quantities: raw aggregates; a key that is missing had no data. rates: (from, to) → multiplier.
     counters: by account and counter, each new value with its day, in order.
+    groups: the account's own plan groups whose plans are on the bill.
     """
 
     account: Account
@@ -231,6 +318,7 @@ class BillInputs(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     currencies: Mapping[str, CurrencyRule]
     rates: Mapping[tuple[str, str], Decimal]
+    groups: tuple[GroupTerms, ...] = ()
     suppress_empty: bool = False
     lookups: Lookups = NoLookups()
     counters: Mapping[tuple[str, str], tuple[tuple[date, Decimal], ...]] = {}

@@ -7,7 +7,7 @@ import msgspec
 
 from tallystick.billing.calculate.convert import billed, converted_to
 from tallystick.billing.calculate.draft import DraftLine, line_key, proration
-from tallystick.billing.calculate.inputs import BillInputs, PlanTerms
+from tallystick.billing.calculate.inputs import BillInputs, Charging
 from tallystick.billing.derivation import Derivation, MinimumFrom
 from tallystick.billing.line_item import LineItemType
 from tallystick.kernel.decimals import ZERO, divide
@@ -19,7 +19,7 @@ from tallystick.rating.proration import DayShare, prorate
 class Minimum(msgspec.Struct, frozen=True, kw_only=True):
     """A minimum spend of one period. whole: of a whole period; shares: the days it is owed for."""
 
-    terms: PlanTerms
+    terms: Charging
     whole: Decimal
     shares: tuple[DayShare, ...]
     service: Period

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from tallystick.billing.calculate.convert import billed
 from tallystick.billing.calculate.draft import Draft, DraftLine
-from tallystick.billing.calculate.inputs import PlanTerms
+from tallystick.billing.calculate.inputs import Charging, PlanTerms
 from tallystick.billing.calculate.minimum import Minimum, advance_line, closing_lines
 from tallystick.billing.calculate.pricing_minimums import has_minimum, pricing_minimums, usage_of
 from tallystick.kernel.decimals import ZERO
@@ -19,30 +19,27 @@ def add_plan_minimums(draft: Draft) -> Draft:
 
 
 def _lines(draft: Draft, terms: PlanTerms) -> Iterator[DraftLine]:
-    own = terms.plan.minimum_spend
-    whole = (own if own is not None else terms.template.minimum_spend) or ZERO
-    if not whole:
+    if not terms.minimum_spend.amount:
         return
     product = draft.inputs.products.get(terms.product_id or "")
     name = product.name if product else terms.plan.name
-    text = terms.plan.minimum_spend_description or terms.template.minimum_spend_description
-    description = text or f"{name} Minimum Spend Adjustment"
-    closing = _minimum(terms, terms.period, whole, description)
+    closing = minimum_of(terms, terms.period, name)
     yield from closing_lines(draft.inputs, closing, counted(draft, terms))
     for period in terms.opened_periods():
-        yield from advance_line(_minimum(terms, period, whole, description))
+        yield from advance_line(minimum_of(terms, period, name))
 
 
-def _minimum(terms: PlanTerms, period: BillingPeriod, whole: Decimal, description: str) -> Minimum:
-    days = terms.active_dates(period)
+def minimum_of(terms: Charging, period: BillingPeriod, name: str) -> Minimum:
+    """Give the minimum of a plan or a group in a period, prorated by active days. name: of what it is for."""
+    days, minimum = terms.active_dates(period), terms.minimum_spend
     return Minimum(
         terms=terms,
-        whole=whole,
+        whole=minimum.amount,
         shares=tuple(terms.shares(days)),
         service=days.instants(terms.zone),
-        in_advance=terms.minimum_in_advance,
-        description=description,
-        accounting_product_id=terms.plan.minimum_spend_accounting_product_id,
+        in_advance=minimum.in_advance,
+        description=minimum.description or f"{name} Minimum Spend Adjustment",
+        accounting_product_id=minimum.accounting_product_id,
     )
 
 

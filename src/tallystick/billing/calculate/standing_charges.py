@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from tallystick.billing.calculate.draft import Draft, DraftLine, line_key, proration
-from tallystick.billing.calculate.inputs import PlanTerms
+from tallystick.billing.calculate.inputs import Charging, Fixed
 from tallystick.billing.derivation import Derivation
 from tallystick.billing.line_item import LineItemType
 from tallystick.kernel.decimals import ZERO
@@ -16,25 +16,26 @@ DESCRIPTION = "Standing Charge"
 def add_standing_charges(draft: Draft) -> Draft:
     """Add each plan's standing charge: of the period the bill closes, or in advance of those it opens.
 
-    Prorated by active local days; on every so many bills (semantics §15).
+    A plan group's own follows those of its plans. Prorated by active local days; on every so many bills
+    (semantics §15).
     """
-    return draft.add(line for terms in draft.inputs.own_plans for line in _lines(terms))
+    charging: tuple[Charging, ...] = (*draft.inputs.own_plans, *draft.inputs.groups)
+    return draft.add(line for terms in charging for line in _lines(terms))
 
 
-def _lines(terms: PlanTerms) -> Iterator[DraftLine]:
-    for period in terms.opened_periods() if terms.standing_charge_in_advance else (terms.period,):
-        yield from _line(terms, period)
+def _lines(terms: Charging) -> Iterator[DraftLine]:
+    charge = terms.standing_charge
+    for period in terms.opened_periods() if charge.in_advance else (terms.period,):
+        yield from _line(terms, charge, period)
 
 
-def _line(terms: PlanTerms, period: BillingPeriod) -> Iterator[DraftLine]:
-    plan, template = terms.plan, terms.template
-    whole = plan.standing_charge if plan.standing_charge is not None else template.standing_charge
-    interval, offset = template.standing_charge_interval or 1, template.standing_charge_offset or 0
+def _line(terms: Charging, charge: Fixed, period: BillingPeriod) -> Iterator[DraftLine]:
     days = terms.active_dates(period)
-    if whole == ZERO or days.is_empty or not standing_charge_falls(period.number, interval, offset):
+    falls = standing_charge_falls(period.number, charge.interval, charge.offset)
+    if charge.amount == ZERO or days.is_empty or not falls:
         return
     shares = terms.shares(days)
-    amount = standing_charge(whole, shares)
+    amount = standing_charge(charge.amount, shares)
     service = days.instants(terms.zone)
     kind = LineItemType.STANDING_CHARGE
     yield DraftLine(
@@ -44,9 +45,9 @@ def _line(terms: PlanTerms, period: BillingPeriod) -> Iterator[DraftLine]:
         currency=terms.currency,
         product_id=terms.product_id,
         contract_id=terms.account_plan.contract_id,
-        description=plan.standing_charge_description or template.standing_charge_description or DESCRIPTION,
+        description=charge.description or DESCRIPTION,
         service=service,
         subtotal=amount,
-        accounting_product_id=plan.standing_charge_accounting_product_id,
-        derivation=Derivation(proration=proration(whole, shares, amount)),
+        accounting_product_id=charge.accounting_product_id,
+        derivation=Derivation(proration=proration(charge.amount, shares, amount)),
     )
