@@ -115,6 +115,13 @@ class Client:
             raise refusal(answer)
         return _decode(answer.content)
 
+    def interface(self) -> Any:
+        """Read the server's OpenAPI document. Raises Refused, CommandError."""
+        answer = self._patiently(lambda: self._http.get("/openapi.json"), repeatable=True)
+        if answer.is_error:
+            raise refusal(answer)
+        return _decode(answer.content)
+
     def _patiently(self, send: Callable[[], httpx.Response], *, repeatable: bool) -> httpx.Response:
         """Send, and send again while the server is busy or gone, waiting longer each time."""
         deadline = time.monotonic() + self._patience_s

@@ -38,6 +38,7 @@ COMMANDS = {
     "config": (server_group, "Show the effective settings, secrets masked."),
     "openapi": (server_group, "Print the OpenAPI document of this version."),
     "ingest": (client_group, "Send a file of usage: CSV, JSON lines or Parquet."),
+    "mcp": (client_group, "Let an assistant look at usage and bills (Model Context Protocol)."),
     "verify": (client_group, "Compute a bill again from stored usage and compare."),
 }
 GROUPS = {

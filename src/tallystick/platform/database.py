@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 
 from tallystick.kernel.clock import Clock
 from tallystick.kernel.errors import Unavailable
-from tallystick.platform.org_clocks import OrganizationClock, OrganizationClocks
+from tallystick.platform.org_clocks import EVERY_ORGANIZATION, OrganizationClock, OrganizationClocks
 from tallystick.platform.resources.tables import metadata
 from tallystick.platform.resources.transaction import Change, Recorder, Transaction
 from tallystick.platform.resources.wire import encode_whole, parse
@@ -22,8 +22,6 @@ from tallystick.platform.resources.wire import encode_whole, parse
 __all__ = ["EVERY_ORGANIZATION", "NOBODY", "Database", "OneTransaction", "metadata", "secure_tables"]
 
 APP_ROLE = "tallystick_app"
-EVERY_ORGANIZATION = "*"
-"What a transaction of the platform itself is bound to: it may see all organizations' rows."
 NOBODY = "00000000-0000-0000-0000-000000000000"
 "The actor of changes that the platform makes by itself."
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tallystick.platform.database import Database
+from tallystick.platform.database import EVERY_ORGANIZATION, Database
 from tallystick.platform.due import ClockStuck, Due, DueRunner
 from tallystick.platform.ids import new_id
 from tallystick.platform.org_clocks import (
@@ -119,6 +119,11 @@ def test_a_clock_on_its_way_is_left_to_what_moves_it(database: Database) -> None
     assert rung == []
     with pytest.raises(ClockIsMoving):
         aim(database, org_id, START + 2 * DAY)
+
+
+def test_what_concerns_all_organizations_goes_by_the_servers_clock(database: Database) -> None:
+    with database.reading(EVERY_ORGANIZATION) as tx:
+        assert tx.clock.now() == WALL
 
 
 def test_a_clock_goes_forward_only(database: Database) -> None:
