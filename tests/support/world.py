@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -12,6 +13,7 @@ import httpx
 from tallystick.organizations.service import bootstrap
 from tests.support.live import Live
 
+JOB_WITHIN_S = 60
 _BAND = ("lowerLimit", "fixedPrice", "unitPrice")
 _numbers = itertools.count(1)
 
@@ -137,6 +139,16 @@ class Api:
         where = {"destination": values.get("destination", "ORD")}
         made = {"meter": meter, "account": account, "ts": ts, "measure": measures, "where": where}
         return {**made, **({"uid": uid} if uid else {})}
+
+    def run_bills(self, **job: Any) -> list[Any]:
+        """Run a bill job to its end; give all bills, newest first."""
+        made = self.post("billjobs", job)
+        deadline = time.monotonic() + JOB_WITHIN_S
+        while self.get(f"billjobs/{made['id']}")["status"] != "COMPLETE":
+            assert time.monotonic() < deadline, made
+            time.sleep(0.02)
+        bills: list[Any] = self.get("bills")["data"]
+        return bills
 
     def send(self, *measurements: Any, expect: int = 200) -> Any:
         return self.post("measurements", {"measurements": measurements}, expect=expect)

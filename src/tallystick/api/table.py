@@ -4,7 +4,6 @@ import tallystick.accounts.account_plan
 import tallystick.balances.charge_schedule
 import tallystick.balances.commitment_entry
 import tallystick.balances.transaction_schedule
-import tallystick.billing.reason
 import tallystick.organizations.custom_field
 import tallystick.pricing.pricing
 import tallystick.statements.definition  # noqa: F401 - importing a domain declares its resources
@@ -22,6 +21,7 @@ from tallystick.api.file_uploads import file_upload_routes
 from tallystick.api.lookup_rows import lookup_row_routes
 from tallystick.api.lookup_tables import lookup_table_routes
 from tallystick.api.measurements import measurement_routes
+from tallystick.api.memos import memo_routes
 from tallystick.api.meta import meta_routes
 from tallystick.api.oauth import oauth_routes
 from tallystick.api.operator import operator_routes
@@ -36,6 +36,7 @@ ROUTES = (
     *balance_routes(),
     *bill_routes(),
     *clock_routes(),
+    *memo_routes(),
     *compound_aggregation_routes(),
     *counter_routes(),
     *event_routes(),

@@ -129,6 +129,14 @@ class ShareFrom(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     amount: Decimal
 
 
+class MemoFrom(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A credit or debit given by hand: its amount, what of it counts on the bill, and why (semantics §24)."""
+
+    amount: Decimal
+    applied: Decimal
+    reason: str
+
+
 class ConversionFrom(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """The exact amount, the rate into the billing currency, and the rounding there (semantics §25)."""
 
@@ -160,6 +168,7 @@ class Derivation(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
     credit: CreditFrom | None = None
     conversion: ConversionFrom | None = None
     share: ShareFrom | None = None
+    memo: MemoFrom | None = None
 
     @property
     def is_of_usage(self) -> bool:

@@ -1,5 +1,6 @@
 """Compare what is stored with what was calculated. Pure: recalculating is a diff, re-running is harmless."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 
@@ -7,8 +8,10 @@ import msgspec
 
 from tallystick.billing.bill import Bill, BillStatus
 from tallystick.billing.calculate import Draft
+from tallystick.billing.calculate.memos import MEMOS
 from tallystick.billing.line_item import LineItem
-from tallystick.billing.lines import bill_of, lines_of
+from tallystick.billing.lines import bill_of, conversions_of, lines_of
+from tallystick.kernel.decimals import ZERO
 
 _AUDIT = {"version", "dt_created", "dt_last_modified", "created_by", "last_modified_by"}
 _LINE_FIELDS = tuple(f for f in LineItem.__struct_fields__ if f not in _AUDIT)
@@ -84,16 +87,7 @@ def diff_bill(existing: Existing, draft: Draft, stamp: Stamp) -> BillChange:
     """
     old = existing.bill
     old.check_open()
-    inserted, updated = [], []
-    lines = lines_of(draft, old.id)
-    for line in lines:
-        before = existing.lines.get(line.id)
-        if before is None:
-            inserted.append(msgspec.structs.replace(line, **_audit(stamp, 1, stamp.at, stamp.by)))
-        elif not same_line(before, line):
-            audit = _audit(stamp, before.version + 1, before.dt_created, before.created_by)
-            updated.append(msgspec.structs.replace(line, **audit))
-    deleted = sorted(existing.lines.keys() - {line.id for line in lines})
+    inserted, updated, deleted = _line_changes(existing, lines_of(draft, old.id), stamp)
     calculated = bill_of(draft, old.id)
     kept = () if stamp.sets_dates else _DATES
     fields = {name: getattr(calculated, name) for name in _CALCULATED if name not in kept}
@@ -108,6 +102,47 @@ def diff_bill(existing: Existing, draft: Draft, stamp: Stamp) -> BillChange:
     return BillChange(
         outcome=Outcome.UPDATED, old=old, new=new, inserted=inserted, updated=updated, deleted=deleted
     )
+
+
+def change_memos(existing: Existing, memo_lines: Sequence[LineItem], stamp: Stamp) -> BillChange:
+    """Give what of a stored bill has to change for its memos' lines to be these, and no other line.
+
+    Its status stays as it is. Raises BillLocked. Rule: semantics §24.
+    """
+    old = existing.bill
+    old.check_open()
+    others = [line for line in existing.lines.values() if line.line_item_type not in MEMOS]
+    numbered = [
+        msgspec.structs.replace(line, sequence_number=number)
+        for number, line in enumerate(memo_lines, start=len(others) + 1)
+    ]
+    before = Existing(old, {i: line for i, line in existing.lines.items() if line.line_item_type in MEMOS})
+    inserted, updated, deleted = _line_changes(before, numbered, stamp)
+    lines = [*others, *numbered]
+    new = msgspec.structs.replace(
+        old,
+        bill_total=sum((line.converted_subtotal for line in lines), ZERO),
+        currency_conversions=conversions_of(lines, old.currency),
+        **_audit(stamp, old.version + 1, old.dt_created, old.created_by),
+    )
+    return BillChange(
+        outcome=Outcome.UPDATED, old=old, new=new, inserted=inserted, updated=updated, deleted=deleted
+    )
+
+
+def _line_changes(
+    existing: Existing, lines: Sequence[LineItem], stamp: Stamp
+) -> tuple[list[LineItem], list[LineItem], list[str]]:
+    """Tell which lines are new, which changed, and which are gone; unchanged ones keep their version."""
+    inserted, updated = [], []
+    for line in lines:
+        before = existing.lines.get(line.id)
+        if before is None:
+            inserted.append(msgspec.structs.replace(line, **_audit(stamp, 1, stamp.at, stamp.by)))
+        elif not same_line(before, line):
+            audit = _audit(stamp, before.version + 1, before.dt_created, before.created_by)
+            updated.append(msgspec.structs.replace(line, **audit))
+    return inserted, updated, sorted(existing.lines.keys() - {line.id for line in lines})
 
 
 def same_line(one: LineItem, other: LineItem) -> bool:

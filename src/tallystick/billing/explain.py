@@ -11,6 +11,7 @@ from tallystick.billing.derivation import (
     ConversionFrom,
     CounterFrom,
     Derivation,
+    MemoFrom,
     Proration,
     ShareFrom,
     UnitsFrom,
@@ -58,6 +59,7 @@ def explain(line: LineItem) -> list[str]:
         *(_proration(why.proration, line.currency) if why.proration else ()),
         *_minimum(why, line),
         *_credit(why),
+        *(_memo(why.memo, line) if why.memo else ()),
         *(_conversion(why.conversion) if why.conversion else ()),
         *(_share(why.share) if why.share else ()),
     ]
@@ -142,6 +144,14 @@ def _minimum(why: Derivation, line: LineItem) -> Iterator[str]:
 def _credit(why: Derivation) -> Iterator[str]:
     if why.credit is not None:
         yield f"credit: priced at {_n(why.credit.priced)}, at most {_n(why.credit.limit)}"
+
+
+def _memo(part: MemoFrom, line: LineItem) -> Iterator[str]:
+    of_it = "" if part.applied == part.amount else f"; {_n(part.applied)} of it on this bill"
+    yield f"by hand: {_n(part.amount)} {line.currency}{of_it}; reason: {part.reason}"
+    if line.referenced_bill_id is not None:
+        of_line = f", line {line.referenced_line_item_id}" if line.referenced_line_item_id else ""
+        yield f"about: bill {line.referenced_bill_id}{of_line}"
 
 
 def _conversion(part: ConversionFrom) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """Turn a draft into the bill and lines that are stored. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from functools import lru_cache
 from uuid import UUID, uuid5
@@ -41,7 +41,7 @@ def bill_of(draft: Draft, bill_id: str) -> Bill:
         bill_frequency_interval=head.interval,
         timezone=head.timezone,
         currency=inputs.currency,
-        currency_conversions=_conversions(draft),
+        currency_conversions=conversions_of(draft.lines, inputs.currency),
         purchase_order_number=inputs.account.purchase_order_number,
         external_invoice_date=head.external_invoice_date,
         bill_total=draft.total,
@@ -56,10 +56,9 @@ def lines_of(draft: Draft, bill_id: str) -> list[LineItem]:
     ]
 
 
-def _conversions(draft: Draft) -> list[CurrencyConversion]:
-    """Give the rates that the bill used."""
-    used = {line.currency: line.conversion_rate for line in draft.lines}
-    to = draft.inputs.currency
+def conversions_of(lines: Iterable[DraftLine | LineItem], to: str) -> list[CurrencyConversion]:
+    """Give the rates that lines used into the billing currency."""
+    used = {line.currency: line.conversion_rate for line in lines}
     return [
         CurrencyConversion(from_currency=currency, to_currency=to, multiplier=rate)
         for currency, rate in sorted(used.items())
@@ -73,7 +72,7 @@ def _line(line: DraftLine, bill_id: str, number: int, products: Mapping[str, Pro
     accounting = products.get(line.accounting_product_id or "") or product
     account_plan = line.terms.account_plan if line.terms else None
     return LineItem(
-        id=line_id(bill_id, line.key),
+        id=line.own_id or line_id(bill_id, line.key),
         bill_id=bill_id,
         line_item_type=line.line_item_type,
         product_id=line.product_id,

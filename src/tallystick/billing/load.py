@@ -309,8 +309,8 @@ def load_anew(
         wanted = {(bill.account_id, bill.grouping): bill for bill in same}
         found = load_bills(tx, queries, selection, [bill.account_id for bill in same], wanted.keys())
         made = {(each.account.id, each.head.grouping) for each in found}
-        gone = [_empty(tx, bill, selection, config) for key, bill in wanted.items() if key not in made]
-        loaded.extend([*found, *gone])
+        gone = (bill for key, bill in wanted.items() if key not in made)
+        loaded.extend([*found, *(inputs_without_plans(tx, bill, selection, config) for bill in gone)])
     return loaded
 
 
@@ -325,7 +325,10 @@ def _by_period(bills: Iterable[Bill]) -> list[list[Bill]]:
     return list(groups.values())
 
 
-def _empty(tx: Transaction, bill: Bill, selection: Selection, config: OrganizationConfig) -> BillInputs:
+def inputs_without_plans(
+    tx: Transaction, bill: Bill, selection: Selection, config: OrganizationConfig
+) -> BillInputs:
+    """Load the inputs of a stored bill as if no plan fell on it."""
     due = DueBill(
         account=tx.get(Account, bill.account_id),
         grouping=bill.grouping,

@@ -8,21 +8,24 @@ import msgspec
 from tallystick.accounts.account import Account
 from tallystick.billing.bill import Bill
 from tallystick.billing.calculate import Draft
+from tallystick.billing.calculate.memos import with_memos
 from tallystick.billing.diff import BillChange, Outcome, Stamp, create_bill, diff_bill
 from tallystick.billing.failure import bill_failures
 from tallystick.billing.line_item import LineItem
+from tallystick.billing.memo_store import memos_on
 from tallystick.billing.store import (
     delete_lines,
     existing_bills,
     forget_plans,
     insert_entities,
     insert_rows,
+    key_of,
     lock_bills,
     take_numbers,
     update_entities,
 )
 from tallystick.events.record import events
-from tallystick.kernel.errors import TallystickError
+from tallystick.kernel.errors import Invalid, TallystickError
 from tallystick.organizations.organization_config import OrganizationConfig
 from tallystick.platform.ids import new_id
 from tallystick.platform.resources import Transaction
@@ -56,18 +59,24 @@ def save_bills(tx: Transaction, drafts: Sequence[Draft], failures: Sequence[Fail
     lock_bills(tx)
     forget_plans(tx)
     existing = existing_bills(tx, [draft.inputs for draft in drafts])
+    memos = memos_on(tx, [each.bill.id for each in existing.values()])
     changes: list[BillChange] = []
+    failures = list(failures)
     locked = 0
     for draft in drafts:
-        head = draft.inputs.head
-        stored = existing.get((draft.inputs.account.id, head.grouping, head.dates.end))
+        stored = existing.get(key_of(draft.inputs))
         if stored is None:
             if draft.lines or not draft.inputs.suppress_empty:
                 changes.append(create_bill(draft, new_id(), stamp))
         elif stored.bill.locked:
             locked += 1
         else:
-            changes.append(diff_bill(stored, draft, stamp))
+            try:
+                current = with_memos(draft, memos[stored.bill.id])  # those may be newer than the draft
+            except Invalid as error:
+                failures.append(Failure(draft.inputs.account, error))
+            else:
+                changes.append(diff_bill(stored, current, stamp))
     changes = _numbered(tx, changes)
     write_changes(tx, changes)
     _record_failures(tx, failures, stamp)

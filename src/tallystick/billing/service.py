@@ -9,14 +9,18 @@ from sqlalchemy import ColumnElement
 from tallystick.billing.bill import Bill, BillAnswer, BillStatus
 from tallystick.billing.bill_job import BillJob
 from tallystick.billing.calculate import BillInputs, Draft, calculate_bill
+from tallystick.billing.calculate.inputs import BillMemo
+from tallystick.billing.calculate.memos import with_memos
 from tallystick.billing.diff import BillChange, Outcome, Stamp, create_bill
 from tallystick.billing.errors import BillNotFound, LineItemNotFound, NothingToBill
 from tallystick.billing.explain import LineExplanation, explanation
 from tallystick.billing.line_item import LineItem, embedded
 from tallystick.billing.load import load_anew, load_bills
+from tallystick.billing.memo_store import memos_on
+from tallystick.billing.memos import delete_memos_of
 from tallystick.billing.save import write_changes
 from tallystick.billing.selection import selection_of, zone_of
-from tallystick.billing.store import delete_lines_of, lines_by_bill
+from tallystick.billing.store import delete_lines_of, existing_bills, key_of, lines_by_bill
 from tallystick.billing.usage import UsageQueries
 from tallystick.billing.verify import Verification, compare
 from tallystick.kernel.periods import BillingFrequency, local_date
@@ -125,6 +129,7 @@ def delete_bill(tx: Transaction, bill_id: str) -> BillAnswer:
     bill = tx.get(Bill, bill_id, lock=True)
     bill.check_open()
     answer = with_lines(tx, [bill])[0]
+    delete_memos_of(tx, bill_id)
     delete_lines_of(tx, bill_id)
     tx.delete(Bill, bill_id)
     return answer
@@ -185,7 +190,8 @@ def preview_bill(tx: Transaction, usage: UsageQueries, job: BillJob) -> BillAnsw
     config = tx.find(OrganizationConfig)[0]
     today = local_date(tx.clock.now(), zone_of(job, config))
     loaded = load_bills(tx, usage, selection_of(job, config, today), job.account_ids or [])
-    draft = _only_draft(loaded)
+    stored = existing_bills(tx, loaded[:1], lock=False).get(key_of(loaded[0])) if loaded else None
+    draft = _only_draft(loaded, memos_on(tx, [stored.bill.id])[stored.bill.id] if stored else ())
     change = create_bill(draft, new_id(), Stamp(at=tx.clock.now(), by=tx.actor))
     return answer_of(change.new, change.inserted)
 
@@ -197,14 +203,14 @@ def verify_bill(tx: Transaction, usage: UsageQueries, bill_id: str) -> Verificat
     """
     bill = tx.get(Bill, bill_id)
     config = tx.find(OrganizationConfig)[0]
-    draft = _only_draft(load_anew(tx, usage, [bill], config))
+    draft = _only_draft(load_anew(tx, usage, [bill], config), memos_on(tx, [bill_id])[bill_id])
     return compare(bill, lines_by_bill(tx, [bill_id])[bill_id], draft)
 
 
-def _only_draft(loaded: Sequence[BillInputs]) -> Draft:
+def _only_draft(loaded: Sequence[BillInputs], memos: Sequence[BillMemo]) -> Draft:
     if not loaded:
         raise NothingToBill("No plan of this account has a billing period that fits.")
-    return calculate_bill(loaded[0])
+    return with_memos(calculate_bill(loaded[0]), memos)
 
 
 def _exactly_one_bill(job: BillJob) -> Iterable[Problem]:

@@ -47,15 +47,17 @@ def forget_plans(tx: Transaction) -> None:
 _FORGET = text("DISCARD PLANS")
 
 
-def existing_bills(tx: Transaction, wanted: Sequence[BillInputs]) -> dict[tuple[Any, ...], Existing]:
-    """Load, locked, the stored bills of these accounts and ends with their lines, by `bill_key`."""
+def existing_bills(
+    tx: Transaction, wanted: Sequence[BillInputs], *, lock: bool = True
+) -> dict[tuple[Any, ...], Existing]:
+    """Load the stored bills of these accounts and periods with their lines, by `bill_key`."""
     if not wanted:
         return {}
     table = resource_of(Bill).table
     accounts = sorted({w.account.id for w in wanted})
     ends = sorted({w.head.dates.end for w in wanted})
     statement = tx.select(Bill, among(table.c.account_id, accounts), table.c.end_date.in_(ends))
-    bills = tx.load(Bill, statement.with_for_update())
+    bills = tx.load(Bill, statement.with_for_update() if lock else statement)
     lines = lines_by_bill(tx, [bill.id for bill in bills])
     return {bill_key(bill): Existing(bill, {line.id: line for line in lines[bill.id]}) for bill in bills}
 
@@ -63,6 +65,12 @@ def existing_bills(tx: Transaction, wanted: Sequence[BillInputs]) -> dict[tuple[
 def bill_key(bill: Bill) -> tuple[Any, ...]:
     """Give what no two bills share."""
     return bill.account_id, bill.grouping, bill.end_date
+
+
+def key_of(inputs: BillInputs) -> tuple[Any, ...]:
+    """Give the `bill_key` of the bill that these are the inputs of."""
+    head = inputs.head
+    return inputs.account.id, head.grouping, head.dates.end
 
 
 def lines_by_bill(tx: Transaction, bill_ids: Sequence[str]) -> dict[str, list[LineItem]]:

@@ -10,6 +10,7 @@ from tallystick.billing.calculate.draft import Draft, DraftLine
 from tallystick.billing.calculate.global_credits import cap_to_products, cap_to_total
 from tallystick.billing.calculate.group_minimums import add_group_minimums
 from tallystick.billing.calculate.inputs import BillInputs
+from tallystick.billing.calculate.memos import apply_memos
 from tallystick.billing.calculate.plan_minimums import add_plan_minimums
 from tallystick.billing.calculate.pricing_minimums import add_pricing_minimums
 from tallystick.billing.calculate.product_credits import grant_product_credits
@@ -35,6 +36,7 @@ STEPS: tuple[Step, ...] = (
     convert_lines,  # what came since
     break_down,  # of rounded lines, so that their parts sum to them
     cap_to_total,  # after rounding, so that a credit can be compared with the bill to the cent
+    apply_memos,  # last: nothing that is calculated looks at what was put on the bill by hand
 )
 "The order of semantics §33."
 

@@ -31,11 +31,13 @@ class DraftLine(msgspec.Struct, frozen=True, kw_only=True):
 
     terms: the plan or group that charges it, if one does. product_id, contract_id: what it counts for.
 
-    key: stable over recalculations and unique on the bill; the line's id is made from it.
+    key: stable over recalculations and unique on the bill; the line's id is made from it, unless it has
+    an own_id, as a memo's line has.
     converted: billing currency, rounded; None until the lines are converted.
     """
 
     key: str
+    own_id: str | None = None
     line_item_type: LineItemType
     currency: str
     terms: Terms | None = None

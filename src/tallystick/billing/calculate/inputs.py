@@ -11,6 +11,7 @@ from tallystick.accounts.account import Account
 from tallystick.accounts.account_plan import AccountPlan, ChildBillingMode
 from tallystick.accounts.contract import UsageFilter
 from tallystick.billing.errors import NoConversionRate, UnknownCurrency
+from tallystick.billing.memo import Memo
 from tallystick.calc.values import Lookups, NoLookups, Value
 from tallystick.catalogue.aggregation import Aggregation
 from tallystick.catalogue.compound_aggregation import CompoundAggregation
@@ -302,12 +303,21 @@ class BillHead(msgspec.Struct, frozen=True, kw_only=True):
     external_invoice_date: date
 
 
+class BillMemo(msgspec.Struct, frozen=True):
+    """A memo that is on the bill. reason: its name and code. products: those that the memo names."""
+
+    memo: Memo
+    reason: str
+    products: tuple[Product, ...]
+
+
 class BillInputs(msgspec.Struct, frozen=True, kw_only=True):
     """The inputs of one account's bill of one period.
 
     quantities: raw aggregates; a key that is missing had no data. rates: (from, to) → multiplier.
     counters: by account and counter, each new value with its day, in order.
     groups: the account's own plan groups whose plans are on the bill.
+    memos: what is on the stored bill by hand, oldest first.
     """
 
     account: Account
@@ -322,6 +332,7 @@ class BillInputs(msgspec.Struct, frozen=True, kw_only=True):
     suppress_empty: bool = False
     lookups: Lookups = NoLookups()
     counters: Mapping[tuple[str, str], tuple[tuple[date, Decimal], ...]] = {}
+    memos: tuple[BillMemo, ...] = ()
 
     @property
     def own_plans(self) -> tuple[PlanTerms, ...]:
