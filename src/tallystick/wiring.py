@@ -57,7 +57,9 @@ from tallystick.usage.retention import register_forgetting
 from tallystick.usage.service import Ingest
 from tallystick.usage.store.schema import CLUSTER_INSERT
 from tallystick.usage.store.store import UsageStore
+from tallystick.usage.store.turns import Alone, Turns
 from tallystick.usage.store.writer import GroupedWriter
+from tallystick.usage.turns import SharedTurns
 from tallystick.usage.upkeep import Upkeep
 
 __all__ = [
@@ -130,7 +132,7 @@ def open_services(platform: Platform, step: Step = lambda _: None) -> Iterator[S
         clickhouse = stack.enter_context(_clickhouse(platform))
         store = UsageStore(clickhouse, cluster=_cluster(platform))
         store.migrate()
-        writer = GroupedWriter(store, platform.clock)
+        writer = GroupedWriter(store, platform.clock, turns=_turns(platform, store))
         writer.start()
         stack.callback(writer.close)
         secret = signing_secret(platform)
@@ -156,6 +158,13 @@ def open_services(platform: Platform, step: Step = lambda _: None) -> Iterator[S
             explorer=Explorer(platform.database, store, platform.clock),
             rate_limits=RateLimits(platform.clock) if platform.settings.rate_limits == "on" else None,
         )
+
+
+def _turns(platform: Platform, store: UsageStore) -> Turns:
+    """Take turns in writing where another process may have the same server."""
+    if not platform.settings.clickhouse_url:
+        return Alone()
+    return SharedTurns(platform.postgres.conninfo, store.is_inserting)
 
 
 @contextmanager

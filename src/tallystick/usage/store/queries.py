@@ -120,6 +120,16 @@ def parts(selected: str, cluster: str | None = None) -> str:
     return f"SELECT {selected} FROM {source} WHERE active AND database = '{DATABASE}' AND table = '{table}'"
 
 
+def inserts(cluster: str | None = None) -> str:
+    """Write the count of the inserts into the table that run now, on a cluster on all of its servers."""
+    source = "system.processes"
+    if cluster is not None:
+        source = f"clusterAllReplicas({sql.text(cluster)}, system.processes)"
+    return (
+        f"SELECT count() AS n FROM {source} WHERE startsWith(query, {sql.text(f'INSERT INTO {DATABASE}.')})"
+    )
+
+
 def check(query: UsageQuery) -> None:
     """Crash on a question that makes no sense; a caller has to refuse it before."""
     invariant(query.method is not Method.CUSTOM_SQL, "custom SQL is asked by custom.py")

@@ -178,6 +178,10 @@ class UsageStore:
         )
         return StoreStats(*(int(answer[name][0].as_py()) for name in ("r", "b", "p")))
 
+    def is_inserting(self) -> bool:
+        """Tell whether an insert runs, whoever sent it."""
+        return bool(self._clickhouse.read(queries.inserts(self._cluster), lane=Lane.WRITE)["n"][0].as_py())
+
     def known_uids(self, hashes: Hashes, since: datetime) -> Iterable[tuple[bytes, str]]:
         """Find the (organization id as bytes, uid) stored since then whose hash is among `hashes`."""
         for first in range(0, len(hashes), _HASHES_A_QUESTION):

@@ -19,8 +19,11 @@ from tallystick.platform.ids import new_id
 from tallystick.usage.dedupe import KEPT, Flags, UidFilter, Words, hash_uids
 from tallystick.usage.store.blocks import check_block, id_words, join_blocks
 from tallystick.usage.store.store import WEEK_S, UsageStore
+from tallystick.usage.store.turns import Alone, Turns
 
 _WEEK_US: Final = WEEK_S * 1_000_000
+_AGAIN_S: Final = 2.0
+"So long after a failed insert its end is looked for, if nothing else comes."
 _KEPT_US: Final = KEPT // timedelta(microseconds=1)
 
 
@@ -53,13 +56,20 @@ class GroupedWriter:
 
     One thread writes; while one insert runs, what is submitted gathers and goes together in the next. A uid
     is looked for in everything received in 35 days and in the group itself, where the first wins.
-    One writer at a time may serve a store.
+    turns: of all the writers that serve the store; by default there is no other.
     """
 
-    def __init__(self, store: UsageStore, clock: Clock, limits: WriterLimits | None = None) -> None:
+    def __init__(
+        self,
+        store: UsageStore,
+        clock: Clock,
+        limits: WriterLimits | None = None,
+        turns: Turns | None = None,
+    ) -> None:
         self._store = store
         self._clock = clock
         self._limits = limits or WriterLimits()
+        self._turns = turns or Alone()
         self._waiting: deque[_Submission] = deque()
         self._waiting_rows = 0
         self._change = threading.Condition()
@@ -107,7 +117,7 @@ class GroupedWriter:
             self._thread.join()
 
     def _run(self) -> None:
-        while group := self._take():
+        while (group := self._take()) is not None:
             try:
                 flags = self._write(group)
             except BaseException as error:  # noqa: BLE001 - whatever it is, every waiter must hear of it
@@ -116,11 +126,18 @@ class GroupedWriter:
             else:
                 for submission, ours in zip(group, flags, strict=True):
                     submission.done.set_result(ours)
+        self._turns.close()
 
-    def _take(self) -> list[_Submission]:
-        """Wait for submissions and take what fits into one group; nothing when closed and all is stored."""
+    def _take(self) -> list[_Submission] | None:
+        """Wait for submissions and take what fits into one group; None when closed and all is stored.
+
+        An empty group is there to find out the end of an insert that failed.
+        """
         with self._change:
-            self._change.wait_for(lambda: self._waiting or self._closing)
+            again_s = _AGAIN_S if self._unsettled else None
+            self._change.wait_for(lambda: self._waiting or self._closing, again_s)
+            if not self._waiting:
+                return None if self._closing else []
             # Those just answered are about to send again: without a moment's wait the first of them alone
             # would have the next insert, and all others the one after.
             self._change.wait_for(
@@ -136,15 +153,39 @@ class GroupedWriter:
                     group.append(submission)
                     rows += submission.block.num_rows
                 self._waiting_rows -= submission.block.num_rows
-            if not group and self._waiting:
+            if not group:
                 return self._take()
             self._last_group = len(group)
         return group
 
     def _write(self, group: Sequence[_Submission]) -> list[list[Flags]]:
         """Store one group; give each submission its flags."""
-        memory = self._memory = self._memory or self._remember()
-        self._settle()
+        memory = self._begin()
+        try:
+            self._settle()
+            return self._store_group(memory, group) if group else []
+        finally:
+            if self._unsettled is None:
+                self._turns.end()
+
+    def _begin(self) -> UidFilter:
+        """Wait for our turn, and learn which uids others have stored meanwhile."""
+        while True:
+            if self._memory is None:
+                self._turns.read_from_here()
+                self._memory = self._remember()
+            if self._unsettled and not self._turns.holds():
+                self._unsettled = None  # others have gone on; its uids are remembered, and looked for
+            news = self._turns.begin()
+            if news is not None:
+                break
+            self._memory = None
+        for each in news:
+            self._memory.add(each.hashes, each.last_us // _WEEK_US)
+            self._last_us = max(self._last_us, each.last_us)
+        return self._memory
+
+    def _store_group(self, memory: UidFilter, group: Sequence[_Submission]) -> list[list[Flags]]:
         block = join_blocks([submission.block for submission in group])
         hashes = np.concatenate([submission.hashes for submission in group])
         duplicate = self._duplicates(memory, block, hashes)
@@ -156,19 +197,26 @@ class GroupedWriter:
 
     def _settle(self) -> None:
         """Send again the block whose insert failed with an unknown end: stored once, it is then known."""
-        if self._unsettled:
-            try:
-                self._store.insert_block(*self._unsettled)
-            except ClickHouseRefused:
-                self._unsettled = None
-                raise
+        if self._unsettled is None:
+            return
+        if not self._turns.holds():
             self._unsettled = None
+            raise WriterBusy("Another process is storing usage. Send the same request again in a moment.")
+        try:
+            self._store.insert_block(*self._unsettled)
+        except ClickHouseRefused:
+            self._unsettled = None
+            self._turns.ended()
+            raise
+        self._unsettled = None
+        self._turns.ended()
 
     def _insert(self, memory: UidFilter, block: pa.Table, hashes: Words) -> None:
-        """Insert new rows. Remembered first: after a failure they may be stored all the same."""
+        """Insert new rows. Remembered and told first: after a failure they may be stored all the same."""
         receipts = self._receipts(block.num_rows)
         memory.add(hashes, int(receipts[-1]) // _WEEK_US)
         memory.forget_before((int(receipts[0]) - _KEPT_US) // _WEEK_US)
+        self._turns.announce(hashes, int(receipts[-1]))
         block = block.append_column("received_at", pa.array(receipts, pa.timestamp("us", "UTC")))
         self._unsettled = (block.append_column("uid_hash", pa.array(hashes)), new_id())
         self._settle()
