@@ -23,6 +23,10 @@ from tallystick.catalogue.lookup_find import LookupCache, published_tables
 from tallystick.catalogue.lookup_worker import LookupWorker
 from tallystick.events.record import record_change
 from tallystick.explorer.service import Explorer
+from tallystick.exports.runner import ExportRunner
+from tallystick.exports.service import ExportsDue
+from tallystick.exports.targets import CloudTargets
+from tallystick.exports.usage import UsageRows
 from tallystick.kernel.clock import Clock
 from tallystick.organizations.service import all_organizations
 from tallystick.organizations.throttle import Throttle
@@ -33,11 +37,12 @@ from tallystick.platform.clickhouse.transport import ClickHouse
 from tallystick.platform.clock import SystemClock
 from tallystick.platform.database import Database
 from tallystick.platform.due import MOVE_TASK, Due, DueRunner
-from tallystick.platform.files import Folder
+from tallystick.platform.files import Files, Folder
 from tallystick.platform.home import Home
 from tallystick.platform.jobs import Jobs
 from tallystick.platform.mail import Mailer, MailFolder, SmtpMailer
 from tallystick.platform.migrate import migrate
+from tallystick.platform.object_files import ObjectFiles, open_store
 from tallystick.platform.postgres import (
     EmbeddedPostgres,
     Postgres,
@@ -139,7 +144,7 @@ def open_services(platform: Platform, step: Step = lambda _: None) -> Iterator[S
         throttle = Throttle(platform.clock)
         lookups = partial(platform.lookups.of, platform.database)
         derive = Derivation(platform.database, platform.resolution, lookups)
-        files = Folder(platform.home.files)
+        files = _files(platform)
         yield Services(
             clock=platform.clock,
             database=platform.database,
@@ -156,6 +161,7 @@ def open_services(platform: Platform, step: Step = lambda _: None) -> Iterator[S
             mailer=make_mailer(platform),
             lookup_files=LookupFiles(files),
             explorer=Explorer(platform.database, store, platform.clock),
+            usage_rows=UsageRows(platform.database, store),
             rate_limits=RateLimits(platform.clock) if platform.settings.rate_limits == "on" else None,
         )
 
@@ -207,6 +213,13 @@ def signing_secret(platform: Platform) -> bytes:
     return (platform.settings.secret or platform.home.secret()).encode()
 
 
+def _files(platform: Platform) -> Files:
+    """Open where files are kept; of a store elsewhere, copies of what was read lie in the home."""
+    url = platform.settings.files_url
+    folder = platform.home.files
+    return ObjectFiles(open_store(url), folder / "copies", platform.clock) if url else Folder(folder)
+
+
 def _cluster(platform: Platform) -> str | None:
     """Give the name of the cluster, if there is a server that can have one."""
     return platform.settings.clickhouse_cluster if platform.settings.clickhouse_url else None
@@ -242,16 +255,21 @@ def make_jobs(platform: Platform, services: Services) -> Jobs:
     UploadRunner(platform.database, services.files, services.ingest).register(jobs)
     register_forgetting(jobs, platform.database)
     LookupWorker(platform.database, services.lookup_files).register(jobs)
-    runner = make_due(platform).stopping_with(jobs.is_stopping)
+    targets = CloudTargets(platform.settings.gcs_token_file)
+    ExportRunner(platform.database, services.usage_rows, services.files, targets).register(jobs)
+    runner = make_due(platform, services).stopping_with(jobs.is_stopping)
     jobs.task(MOVE_TASK, runner.move)
     if platform.settings.due_every_s:
         jobs.often(platform.settings.due_every_s, runner.run_all)
     return jobs
 
 
-def make_due(platform: Platform) -> DueRunner:
+def make_due(platform: Platform, services: Services) -> DueRunner:
     """List what falls due at instants, in the order in which it runs at the same instant."""
-    dues: tuple[Due, ...] = (BalanceSchedules(platform.database),)
+    dues: tuple[Due, ...] = (
+        BalanceSchedules(platform.database),
+        ExportsDue(platform.database, services.files),
+    )
     return DueRunner(platform.database, dues, partial(all_organizations, platform.database))
 
 

@@ -10,6 +10,7 @@ PUBLIC = {
     ("POST", "/oauth/token"): "whoever asks here is about to prove who they are",
     ("GET", "/openapi.json"): "the interface is no secret; tools read it before they have a token",
     ("GET", "/downloads/{orgId}/statements/{id}/{kind}"): "the link carries its own signed permission",
+    ("GET", "/downloads/{orgId}/dataexports/{id}"): "the signature in the link is the permission",
     ("GET", "/downloads/{orgId}/failedingest/{file}"): "the signature in the link is the permission",
     ("GET", "/downloads/{orgId}/measurements/{id}"): "the signature in the link is the permission",
     ("GET", "/operator/usage"): "signed with the secret that only the operator can read",

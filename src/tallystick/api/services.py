@@ -7,6 +7,7 @@ from tallystick.billing.usage import UsageQueries
 from tallystick.billing.usage_retention import UsageRetention
 from tallystick.catalogue.lookup_files import LookupFiles
 from tallystick.explorer.service import Explorer
+from tallystick.exports.usage import UsageRows
 from tallystick.kernel.clock import Clock
 from tallystick.organizations.throttle import Throttle
 from tallystick.organizations.tokens import Tokens
@@ -35,5 +36,6 @@ class Services:
     mailer: Mailer
     retention: UsageRetention
     statements: StatementRunner
+    usage_rows: UsageRows
     rate_limits: RateLimits | None = None
     "None is no limits."

@@ -17,6 +17,7 @@ from tallystick.api.crud import crud_routes
 from tallystick.api.docs_page import docs_routes
 from tallystick.api.events import event_routes
 from tallystick.api.explorer import explorer_routes
+from tallystick.api.exports import export_routes
 from tallystick.api.file_uploads import file_upload_routes
 from tallystick.api.lookup_rows import lookup_row_routes
 from tallystick.api.lookup_tables import lookup_table_routes
@@ -43,6 +44,7 @@ ROUTES = (
     *lookup_table_routes(),
     *lookup_row_routes(),
     *explorer_routes(),
+    *export_routes(),
     *file_upload_routes(),
     *measurement_routes(),
     *operator_routes(),

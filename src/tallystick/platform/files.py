@@ -1,7 +1,6 @@
 """Files that are kept: uploads and what is made for download, in a folder under the home.
 
-The interface is small so that a store of objects elsewhere can take the folder's place: it would keep
-copies of what is read.
+The interface is small so that a store of objects elsewhere takes the folder's place (`object_files`).
 """
 
 import os

@@ -107,6 +107,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str | None,
         msgspec.Meta(description="The ClickHouse cluster to make tables on; none is a single server."),
     ] = None
+    files_url: Annotated[
+        str | None,
+        msgspec.Meta(
+            description="Where files are kept instead of the home: s3://bucket/prefix or gs://bucket/prefix.",
+            extra=_url("s3", "gs"),
+        ),
+    ] = None
+    gcs_token_file: Annotated[
+        str | None,
+        msgspec.Meta(description="A file with the OIDC token by which Google's buckets know this server."),
+    ] = None
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],
         msgspec.Meta(description="The least severe word to log."),

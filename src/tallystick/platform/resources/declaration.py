@@ -129,8 +129,12 @@ def resource(  # noqa: PLR0913 - a declaration reads best as keywords
     singleton: bool = False,
     max_page_size: int = 100,
     verbs: Sequence[str] = ("create", "get", "update", "delete", "list"),
+    table: str | None = None,
 ) -> Callable[[type[E]], type[E]]:
-    """Declare a class as a resource: table, JSON, CRUD, OpenAPI, events and permission follow from it."""
+    """Declare a class as a resource: table, JSON, CRUD, OpenAPI, events and permission follow from it.
+
+    table: its name, where the path's last word would say too little.
+    """
     from tallystick.platform.resources.tables import build_table  # noqa: PLC0415 - tables read declarations
 
     def declare(cls: type[E]) -> type[E]:
@@ -142,7 +146,7 @@ def resource(  # noqa: PLR0913 - a declaration reads best as keywords
             cls=cls,
             path=path,
             event=event,
-            table=build_table(path.rsplit("/", 1)[-1], fields, sets, _REGISTRY, singleton=singleton),
+            table=build_table(table or path.rsplit("/", 1)[-1], fields, sets, _REGISTRY, singleton=singleton),
             fields=fields,
             unique=sets,
             filters=tuple(filters),

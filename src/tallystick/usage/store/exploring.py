@@ -21,10 +21,11 @@ LONGEST_S: Final = 30
 "A question that takes longer is given up: a person waits for it."
 FIXED: Final = ("meter_id", "account_id", "ts", "ets", "received_at", "uid")
 
+_LONGEST: Final = "max_execution_time"
 _SETTINGS: Final = {
     # Without it the starts of months before 1970 or after 2149 are other days.
     "enable_extended_results_for_datetime_functions": 1,
-    "max_execution_time": LONGEST_S,
+    _LONGEST: LONGEST_S,
     "max_bytes_before_external_group_by": 512 * 2**20,
     # The newest are found by two columns, and only theirs are read of the others.
     "query_plan_max_limit_for_lazy_materialization": 100_000,
@@ -116,8 +117,12 @@ class SummaryRow(msgspec.Struct, frozen=True):
     values: tuple[Decimal | None, ...]
 
 
-def summarize(org_id: str, selection: Selection, summary: Summary, limit: int) -> str:
+def summarize(
+    org_id: str, selection: Selection, summary: Summary, limit: int, *, patient: bool = False
+) -> str:
     """Write the SELECT of the first `limit` groups, newest bucket first, then by account and texts.
+
+    patient: nobody waits for it, so it may take as long as its lane lets it.
 
     Columns: account_id and start if asked for, g0, g1 …, and for each figure v0, v1 … and c0, c1 …: how many.
     """
@@ -139,7 +144,7 @@ def summarize(org_id: str, selection: Selection, summary: Summary, limit: int) -
     ordered = f" ORDER BY {', '.join(order)}" if keys else ""
     return (
         f"SELECT {', '.join(columns)} FROM {TABLE} WHERE {_where(org_id, selection)}"
-        f"{grouped} HAVING count() > 0{ordered} LIMIT {int(limit)} {_settings()}"
+        f"{grouped} HAVING count() > 0{ordered} LIMIT {int(limit)} {_settings(patient=patient)}"
     )
 
 
@@ -180,8 +185,9 @@ def _field(field: MeterField, *, alone: bool) -> str:
     return name if alone else f"if(meter_id = {sql.uuid(field.meter_id)}, {name}, NULL)"
 
 
-def _settings() -> str:
-    return "SETTINGS " + ", ".join(f"{name} = {value}" for name, value in _SETTINGS.items())
+def _settings(*, patient: bool = False) -> str:
+    settings = {name: value for name, value in _SETTINGS.items() if not (patient and name == _LONGEST)}
+    return "SETTINGS " + ", ".join(f"{name} = {value}" for name, value in settings.items())
 
 
 def check(selection: Selection, summary: Summary) -> None:

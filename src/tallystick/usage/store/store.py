@@ -14,11 +14,11 @@ from tallystick.kernel.periods import Period
 from tallystick.platform.clickhouse.errors import ClickHouseRefused, ClickHouseUnavailable
 from tallystick.platform.clickhouse.transport import ClickHouse, Lane
 from tallystick.rating.method import Method
-from tallystick.usage.store import breakdown, custom, exploring, queries, schema, weighted
+from tallystick.usage.store import breakdown, custom, exploring, listing, queries, schema, weighted
 from tallystick.usage.store.blocks import fold_slots
 from tallystick.usage.store.breakdown import Breakdown, Cell
 from tallystick.usage.store.custom import CustomQuery
-from tallystick.usage.store.exploring import Selection, Summary, SummaryRow
+from tallystick.usage.store.exploring import MeterPart, Selection, Summary, SummaryRow
 from tallystick.usage.store.model import Slot, StoreStats, Usage, UsageQuery
 
 _HASHES_A_QUESTION = 50_000
@@ -118,11 +118,48 @@ class UsageStore:
             [last] = table.slice(table.num_rows - 1).select(["account_id", "ts", "received_at"]).to_pylist()
             after = (str(last["account_id"]), last["ts"], last["received_at"])
 
-    def summarize(self, org_id: str, selection: Selection, summary: Summary, limit: int) -> list[SummaryRow]:
-        """Aggregate a selection in one scan: the first `limit` groups, newest bucket first, exactly."""
+    def listing(
+        self,
+        org_id: str,
+        part: MeterPart,
+        window: Period,
+        account_ids: Sequence[str] | None,
+        slots: Sequence[Slot],
+        *,
+        page_rows: int | None = None,
+    ) -> Iterator[pa.Table]:
+        """List a meter's measurements that pass its filters, page by page: `listing.FIXED`, and the slots.
+
+        By account, ts, receipt and uid; a page goes on behind the last row of the one before.
+        """
+        after: listing.Place | None = None
+        most = page_rows or self._page_rows
+        while True:
+            page = (after, most)
+            statement = listing.listing(org_id, part, window, account_ids, slots, page)
+            table = self._clickhouse.read(statement, lane=Lane.SCAN)
+            if table.num_rows:
+                yield table
+            if table.num_rows < most:
+                return
+            [last] = table.slice(table.num_rows - 1).select(listing.PLACE).to_pylist()
+            after = (str(last["account_id"]), last["ts"], last["received_at"], last["uid"])
+
+    def accounts_of(self, org_id: str, parts: Sequence[MeterPart], window: Period) -> list[str]:
+        """List the accounts that have measurements of these meters, in no order that means anything."""
+        found = self._clickhouse.read(listing.accounts(org_id, parts, window), lane=Lane.SCAN)
+        return [str(each) for each in found["account_id"].to_pylist()]
+
+    def summarize(
+        self, org_id: str, selection: Selection, summary: Summary, limit: int, *, patient: bool = False
+    ) -> list[SummaryRow]:
+        """Aggregate a selection in one scan: the first `limit` groups, newest bucket first, exactly.
+
+        patient: nobody waits for it, as for an export.
+        """
         exploring.check(selection, summary)
-        sql = exploring.summarize(org_id, selection, summary, limit)
-        answer = self._clickhouse.read(sql, lane=_lane(selection))
+        sql = exploring.summarize(org_id, selection, summary, limit, patient=patient)
+        answer = self._clickhouse.read(sql, lane=Lane.SCAN if patient else _lane(selection))
         rows = answer.num_rows
         accounts = answer["account_id"].to_pylist() if summary.per_account else [None] * rows
         starts = answer["start"].to_pylist() if summary.bucket else [None] * rows

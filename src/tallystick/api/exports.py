@@ -1,0 +1,139 @@
+"""Data exports: ad hoc ones, jobs and their files. Destinations and schedules have generic routes."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+
+from tallystick.api.crud import paging
+from tallystick.api.routes import (
+    SIGNED,
+    Call,
+    FileAnswer,
+    Permission,
+    QueryParameter,
+    Route,
+    organization_path,
+)
+from tallystick.exports.content import Content, SourceType, content_of
+from tallystick.exports.job import ExportJob, JobStatus, job_clauses
+from tallystick.exports.layout import file_key
+from tallystick.exports.service import order_ad_hoc
+from tallystick.platform.resources import Page, resource_of
+from tallystick.platform.resources.pages import page_request
+
+LINK_LIFETIME: Final = timedelta(minutes=15)
+"Rule: semantics §30."
+LARGEST_PAGE: Final = 100
+TO_DOWNLOAD: Final = "/downloads/{orgId}/dataexports/{id}"
+TAG: Final = "ExportJob"
+_JOB: Final = resource_of(ExportJob).permission_object
+CREATE, READ = Permission("config:create", _JOB), Permission("config:retrieve", _JOB)
+_MEDIA_TYPES: Final = {
+    "gz": "application/gzip",
+    "zip": "application/zip",
+    "parquet": "application/vnd.apache.parquet",
+}
+
+
+class AdHocExportRequest(Content, kw_only=True):
+    """One export. USAGE: startDate and endDate; OPERATIONAL: what changed since startDate, or all."""
+
+    version: int | None = None
+
+
+class AdHocResponse(msgspec.Struct, kw_only=True, rename="camel"):
+    """The job that exports."""
+
+    job_id: str
+
+
+class ExportDownloadUrl(msgspec.Struct, kw_only=True, rename="camel"):
+    """Where to get the file, until expirationTime."""
+
+    url: str
+    expiration_time: datetime
+
+
+def export_routes() -> Iterator[Route]:
+    """Make the routes."""
+    yield _route(
+        "POST", "adhoc", CREATE, order, "createAdHocExport", request=AdHocExportRequest, answer=AdHocResponse
+    )
+    filters = (
+        QueryParameter("ids", list[str]),
+        QueryParameter("scheduleId"),
+        QueryParameter("status", JobStatus),
+        QueryParameter("dateCreatedStart"),
+        QueryParameter("dateCreatedEnd"),
+    )
+    query = (*paging(LARGEST_PAGE), *filters)
+    yield _route("GET", "jobs", READ, list_jobs, "listExportJobs", answer=Page[ExportJob], query=query)
+    yield _route("GET", "jobs/{id}", READ, get_job, "getExportJob", answer=ExportJob)
+    path = "jobs/{jobId}/getdownloadurl"
+    yield _route("GET", path, READ, link, "getExportDownloadUrl", answer=ExportDownloadUrl)
+    yield Route(
+        "GET",
+        TO_DOWNLOAD,
+        None,
+        download,
+        "downloadExport",
+        TAG,
+        "Download an export by a signed link",
+        query=SIGNED,
+    )
+
+
+def order(call: Call) -> AdHocResponse:
+    """Export usage or operational data once."""
+    is_usage = call.body.source_type is SourceType.USAGE
+    content = content_of(call.body, call.body.start_date, call.body.end_date if is_usage else None)
+    with call.writing() as tx:
+        return AdHocResponse(job_id=order_ad_hoc(tx, content).id)
+
+
+def list_jobs(call: Call) -> Page[ExportJob]:
+    """List export jobs, newest first."""
+    page = page_request(call.one("pageSize"), call.one("nextToken"), LARGEST_PAGE)
+    clauses = list(job_clauses(call.query, call.now()))
+    with call.reading() as tx:
+        return tx.page(ExportJob, page, clauses)
+
+
+def get_job(call: Call) -> ExportJob:
+    """Get an export job."""
+    with call.reading() as tx:
+        return tx.get(ExportJob, call.path["id"])
+
+
+def link(call: Call) -> ExportDownloadUrl:
+    """Get a link to the file of a job of the last 24 hours. Raises ExportNotReady, ExportExpired."""
+    with call.reading() as tx:
+        job = tx.get(ExportJob, call.path["jobId"])
+    job.file_to_download(call.now())
+    path = TO_DOWNLOAD.format(orgId=call.org_id, id=job.id)
+    expires = (
+        call.services.clock.now() + LINK_LIFETIME
+    )  # links go by the server's clock, whatever is rehearsed
+    return ExportDownloadUrl(url=call.link(path, LINK_LIFETIME), expiration_time=expires)
+
+
+def download(call: Call) -> FileAnswer:
+    """Give the file of a job to whoever has a signed link. Raises BadSignature, LinkExpired."""
+    call.check_link(TO_DOWNLOAD)
+    services = call.services
+    with services.database.reading(call.path["orgId"]) as tx:
+        job = tx.get(ExportJob, call.path["id"])
+        name = job.file_to_download(tx.clock.now())
+    return FileAnswer(
+        services.files.path(file_key(job.id, name)), _MEDIA_TYPES[name.rpartition(".")[2]], name
+    )
+
+
+def _route(
+    method: Any, path: str, permission: Permission, handler: Any, operation_id: str, **more: Any
+) -> Route:
+    summary = (handler.__doc__ or "").split("\n", 1)[0].split(". ")[0].rstrip(".")
+    where = organization_path(f"dataexports/{path}")
+    return Route(method, where, permission, handler, operation_id, TAG, summary, **more)

@@ -1,0 +1,1 @@
+"""Data exports: usage and operational data as files, once or on a schedule."""
