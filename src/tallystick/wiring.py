@@ -28,8 +28,6 @@ from tallystick.exports.service import ExportsDue
 from tallystick.exports.targets import CloudTargets
 from tallystick.exports.usage import UsageRows
 from tallystick.kernel.clock import Clock
-from tallystick.organizations.access_cache import AccessChanges
-from tallystick.organizations.mails import AccessMails
 from tallystick.organizations.service import all_organizations
 from tallystick.organizations.throttle import Throttle
 from tallystick.organizations.tokens import Tokens
@@ -100,7 +98,6 @@ class Platform:
     database: Database
     resolution: Resolution
     lookups: LookupCache
-    access: AccessChanges
 
 
 @contextmanager
@@ -119,20 +116,17 @@ def open_platform(
         resolution = Resolution()
         lookups = LookupCache(CodeCache(published_tables, MOST_LOOKUP_TABLES))
 
-        access = AccessChanges()
-
         def record(tx: Transaction, /, *changes: Change) -> None:
             record_change(tx, *changes)
             resolution.note_change(tx, *changes)
             lookups.note_change(tx, *changes)
             note_changes(tx, *changes)
-            access.note_change(tx, *changes)
             for change in changes:
                 follow_segments(tx, change)
 
         database = Database(postgres.url, clock, record)
         stack.callback(database.close)
-        yield Platform(settings, clock, home, postgres, database, resolution, lookups, access)
+        yield Platform(settings, clock, home, postgres, database, resolution, lookups)
 
 
 @contextmanager
@@ -154,9 +148,7 @@ def open_services(platform: Platform, step: Step = lambda _: None) -> Iterator[S
         yield Services(
             clock=platform.clock,
             database=platform.database,
-            tokens=Tokens(
-                platform.database, platform.clock, secret, throttle=throttle, changes=platform.access
-            ),
+            tokens=Tokens(platform.database, platform.clock, secret, throttle=throttle),
             throttle=throttle,
             ingest=Ingest(platform.database, writer, platform.resolution, derive),
             signed_urls=SignedUrls(secret, platform.clock),
@@ -261,7 +253,6 @@ def make_jobs(platform: Platform, services: Services) -> Jobs:
     BillRunner(platform.database, services.usage).register(jobs)
     services.statements.register(jobs)
     UploadRunner(platform.database, services.files, services.ingest).register(jobs)
-    AccessMails(platform.database, services.mailer, platform.clock, platform.settings.base_url).register(jobs)
     register_forgetting(jobs, platform.database)
     LookupWorker(platform.database, services.lookup_files).register(jobs)
     targets = CloudTargets(platform.settings.gcs_token_file)

@@ -5,10 +5,8 @@ import tallystick.balances.charge_schedule
 import tallystick.balances.commitment_entry
 import tallystick.balances.transaction_schedule
 import tallystick.organizations.custom_field
-import tallystick.organizations.single_sign_on
 import tallystick.pricing.pricing
 import tallystick.statements.definition  # noqa: F401 - importing a domain declares its resources
-from tallystick.api.access import access_routes
 from tallystick.api.accounts import account_routes
 from tallystick.api.balances import balance_routes
 from tallystick.api.bills import bill_routes
@@ -35,7 +33,6 @@ ROUTES = (
     *docs_routes(),
     *oauth_routes(),
     *crud_routes(),
-    *access_routes(),
     *account_routes(),
     *balance_routes(),
     *bill_routes(),

@@ -24,6 +24,7 @@ from sqlalchemy import (
     bindparam,
     delete,
     exists,
+    false,
     insert,
     literal,
     select,
@@ -114,7 +115,7 @@ class Transaction:
 
     def get(self, cls: type[E], entity_id: str, *, lock: bool = False) -> E:
         """Load one entity, locked against other writers if asked. Raises ResourceNotFound."""
-        if _UUID.fullmatch(entity_id):
+        if is_id(entity_id):
             statement = _by_id(cls, lock=lock)
             row = self.connection.execute(statement, {"org_id": self.org_id, "id": entity_id}).one_or_none()
             if row is not None:
@@ -133,8 +134,7 @@ class Transaction:
         statement = self._select(declared)
         for name, value in equals.items():
             column = declared.table.c[name]
-            many = isinstance(value, (list, tuple, set, frozenset))
-            statement = statement.where(among(column, value) if many else column == value)
+            statement = statement.where(_equals(column, value))
         statement = statement.limit(limit).with_for_update() if lock else statement.limit(limit)
         return self.load(cls, statement)
 
@@ -312,18 +312,13 @@ def replace_versioned(tx: Transaction, old: E, request: VersionedRequest) -> E:
     Omitted optional fields are cleared. Raises InvalidBody, StaleVersion.
     """
     declared = resource_of(type(old))
-    require_version(old, request)
-    new = from_request(type(old), request)
-    kept = {f.name: getattr(old, f.name) for f in declared.fields if f.hidden}
-    return tx.update(old, msgspec.structs.replace(new, **kept))
-
-
-def require_version(old: Entity, request: VersionedRequest) -> None:
-    """Let an update pass that carries the current version. Raises InvalidBody, StaleVersion."""
     if request.version is None:
         raise InvalidBody([Problem("version", "required", f"is required: the current one is {old.version}")])
     if request.version != old.version:
-        raise stale(resource_of(type(old)), request.version, old.version)
+        raise stale(declared, request.version, old.version)
+    new = from_request(type(old), request)
+    kept = {f.name: getattr(old, f.name) for f in declared.fields if f.hidden}
+    return tx.update(old, msgspec.structs.replace(new, **kept))
 
 
 def stale(declared: Resource, sent: int, current: int | None) -> StaleVersion:
@@ -345,6 +340,21 @@ def among(column: ColumnElement[Any], values: Iterable[Any]) -> ColumnElement[bo
     if not isinstance(column.type, Uuid):
         return column.in_(list(values))
     return column == any_(literal(list(values), ARRAY(column.type)))
+
+
+def _equals(column: ColumnElement[Any], value: Any) -> ColumnElement[bool]:
+    """Ask for the rows whose column is the value, or one of them. What is no id is no row's."""
+    many = isinstance(value, (list, tuple, set, frozenset))
+    if value is None or not isinstance(column.type, Uuid):
+        return among(column, value) if many else column == value
+    if many:
+        return among(column, [each for each in value if is_id(each)])
+    return column == value if is_id(value) else false()
+
+
+def is_id(text: str) -> bool:
+    """Tell whether a text can be an entity's id."""
+    return _UUID.fullmatch(text) is not None
 
 
 def column_values(entity: Entity) -> dict[str, Any]:
