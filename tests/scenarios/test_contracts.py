@@ -1,5 +1,6 @@
-"""Contracts and their grouping keys: what they refuse, what hangs on them."""
+"""Contracts and their grouping keys: what they refuse, what hangs on them, and how it is billed."""
 
+import time
 from typing import Any
 
 import pytest
@@ -91,3 +92,53 @@ def test_a_key_in_use_stays(world: World) -> None:
     assert codes(world.post("picklists/billgroupingkeys", nameless, expect=400)) == {"code": "required"}
     taken = world.post("picklists/billgroupingkeys", {**nameless, "code": "own"}, expect=400)
     assert codes(taken) == {"code": "duplicate"}
+
+
+# --- bills --------------------------------------------------------------------------------------
+
+
+def run_january(world: World) -> list[Any]:
+    """Bill January 2024; give the bills, smallest first."""
+    job = world.post("billjobs", {"lastDateInBillingPeriod": "2024-01-31", "billingFrequency": "MONTHLY"})
+    deadline = time.monotonic() + 30
+    while world.get(f"billjobs/{job['id']}")["status"] != "COMPLETE":
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return sorted(world.get("bills")["data"], key=lambda bill: bill["billTotal"])
+
+
+def filtered(mode: str, *values: str) -> list[Any]:
+    return [{"dimensionCode": "destination", "value": value, "mode": mode} for value in values]
+
+
+@pytest.mark.parametrize("method", ["SUM", "CUSTOM_SQL", "TIME_WEIGHTED"])
+def test_two_contracts_share_the_usage_by_a_dimension(world: World, method: str) -> None:
+    """One account, one contract for flights to ORD and one for the rest: each on a bill of its own."""
+    world.at("2024-02-02")
+    config = world.get("organizationconfig")
+    world.put("organizationconfig", {**config, "allowOverlappingPlans": True})
+    air = world.product()
+    meter = world.meter(air)
+    sql = {"customSql": "SELECT sum(distance) FROM measurements"} if method == "CUSTOM_SQL" else {}
+    used = world.aggregation(meter["id"], method, **sql)["id"]
+    acme = world.account()["id"]
+    key = world.post("picklists/billgroupingkeys", {"name": "own", "exclusive": True})["id"]
+    for mode in ("INCLUDE", "EXCLUDE"):
+        filters = filtered(mode, "ORD")
+        frame = contract(world, acme, mode, billGroupingKeyId=key, usageFilters=filters)["id"]
+        plan = world.plan(air, mode.lower())["id"]
+        world.pricing(plan, used, (0, 0, 1))
+        world.attach(acme, plan, "2024-01-01", contractId=frame)
+    places = {"ORD": 1, "DFW": 10, "LAX": 100}
+    # The last hour of the month, so that an hour times the level is the level.
+    world.send(
+        *(
+            world.measure("acme", "2024-01-31T23:00:00Z", distance=d, destination=p, uid=p)
+            for p, d in places.items()
+        )
+    )
+    to_ord, rest = run_january(world)
+    latest = 100  # of two levels at one instant the last received holds
+    assert (to_ord["billTotal"], rest["billTotal"]) == (1, latest if method == "TIME_WEIGHTED" else 110)
+    for bill in (to_ord, rest):
+        assert world.post(f"bills/{bill['id']}/verify")["matches"]

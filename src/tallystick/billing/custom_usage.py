@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from tallystick.billing.calculate.inputs import Part, UsageKey
+from tallystick.billing.filters import slot_filters
 from tallystick.catalogue.custom_sql import CustomSqlRefused, position, read_custom_sql
 from tallystick.usage.meters import slot_of
 from tallystick.usage.store.custom import CustomQuery, CustomSqlFailed
@@ -66,6 +67,7 @@ def custom_query(part: Part, key: UsageKey) -> CustomQuery:
         columns=columns,
         segments=tuple({places[code]: each[code] for code in places} for each in cut),
         segment=key.segment,
+        filters=slot_filters(meter, key.filters),
     )
 
 

@@ -13,6 +13,14 @@ from tallystick.kernel.decimals import RoundingMode
 from tallystick.rating.units import UsageRounding
 
 
+class FilterFrom(msgspec.Struct, frozen=True, rename="camel"):
+    """A contract's filter: only usage with the value (INCLUDE), or all but that (EXCLUDE; semantics §21)."""
+
+    dimension_code: str
+    value: str
+    mode: str
+
+
 class UsageSource(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """The usage query: which measurements went in, and how they became one quantity.
 
@@ -31,6 +39,7 @@ class UsageSource(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omi
     account_ids: tuple[str, ...]
     segment: dict[str, str] | None = None
     sql: str | None = None
+    filters: tuple[FilterFrom, ...] = ()
 
 
 class InputFrom(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):

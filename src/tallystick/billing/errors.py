@@ -87,3 +87,16 @@ class BillJobEnded(Conflict):
 
     def __init__(self, status: str) -> None:
         super().__init__(f"This bill job is {status} already; there is nothing to cancel.", status=status)
+
+
+class UsageFilterUnknown(Invalid):
+    """A contract filters usage by a dimension that a priced meter does not have."""
+
+    code = "usage_filter_unknown"
+
+    def __init__(self, dimension: str, meter: str) -> None:
+        super().__init__(
+            f"The contract filters usage by {dimension}, which the meter {meter} does not have.",
+            dimension=dimension,
+            meter=meter,
+        )

@@ -73,11 +73,22 @@ def _measured(usage: UsageSource) -> str:
     segment = ", ".join(f"{k}={v}" for k, v in (usage.segment or {}).items())
     of_segment = f" where {segment}" if segment else ""
     pooled = f", {len(usage.account_ids)} accounts pooled" if len(usage.account_ids) > 1 else ""
+    filters = _filtered(usage)
     what = usage.field if usage.sql is None else f"({' '.join(usage.sql.split())})"
     return (
-        f"{usage.method} of {what} on meter {usage.meter_code}{of_segment}{pooled},"
+        f"{usage.method} of {what} on meter {usage.meter_code}{of_segment}{filters}{pooled},"
         f" {_instant(usage.start)} <= ts < {_instant(usage.end)}"
     )
+
+
+def _filtered(usage: UsageSource) -> str:
+    """Tell a contract's filters: one of the values of each dimension, and none of those that are excluded."""
+    kept: dict[str, list[str]] = {}
+    for each in usage.filters:
+        sign = "=" if each.mode == "INCLUDE" else "!="
+        kept.setdefault(f"{each.dimension_code} {sign} ", []).append(each.value)
+    told = (f"{name}{(' or ' if '!' not in name else ' and ').join(values)}" for name, values in kept.items())
+    return f", by contract only {', '.join(told)}" if kept else ""
 
 
 def _calculation(part: CalculatedFrom) -> Iterator[str]:

@@ -40,6 +40,7 @@ from tallystick.billing.due import (
     is_consolidated,
 )
 from tallystick.billing.family import Families, load_families
+from tallystick.billing.filters import filters_of
 from tallystick.billing.priced import custom_fields_of, load_priced_things
 from tallystick.billing.selection import selection_of_bill
 from tallystick.billing.usage import UsageQueries, load_quantities
@@ -249,6 +250,7 @@ def terms(
         account_ids=(attached.account_id, *(child.id for child in pooled)),
         child_codes={child.id: child.code for child in pooled},
         billed_child=account.id if is_lent else None,
+        usage_filters=filters_of(due.frame.contract if due.frame else None),
         own_counters=prices.counters.get(attached.plan_id or "", ()),
         inherited_counters=prices.counters.get(due.template.id, ()),
         custom_fields=custom_fields_of(

@@ -9,13 +9,15 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Protocol
 
+from tallystick.accounts.contract import UsageFilter
 from tallystick.billing.calculate.inputs import Part, UsageKey
 from tallystick.billing.custom_usage import Quantities
+from tallystick.billing.filters import slot_filters
 from tallystick.kernel.periods import Period
 from tallystick.rating.method import Method
 from tallystick.usage.meters import slot_of
 from tallystick.usage.store.custom import CustomQuery
-from tallystick.usage.store.model import Usage, UsageQuery
+from tallystick.usage.store.model import Filter, Usage, UsageQuery
 
 COMMON = 20
 "From so many accounts on, a window is asked in the query that all accounts share."
@@ -24,6 +26,8 @@ BATCH = 25
 
 Wanted = Iterable[tuple[Part, UsageKey]]
 Windows = dict[Period, set[str]]
+Asked = tuple[str, bool, tuple[UsageFilter, ...]]
+"What one query may answer together: an aggregation, whether as a whole, and what it is filtered by."
 
 
 class UsageQueries(Protocol):
@@ -44,10 +48,12 @@ def load_quantities(queries: UsageQueries, org_id: str, wanted: Wanted) -> Quant
     wanted: may repeat. Accounts whose usage is pooled are asked as one, for distinct values and
     averages cannot be added up afterwards (semantics §17).
     """
-    parts: dict[tuple[str, bool], Part] = {}
-    keys: dict[tuple[str, bool], set[UsageKey]] = {}
+    parts: dict[Asked, Part] = {}
+    keys: dict[Asked, set[UsageKey]] = {}
     for each, key in wanted:
-        asked = (each.aggregation.id, each.segment is None)
+        if key.filters and each.unknown_dimension(key.filters):
+            continue  # its bill will fail for that
+        asked = (each.aggregation.id, each.segment is None, key.filters)
         parts.setdefault(asked, each)
         keys.setdefault(asked, set()).add(key)
     quantities = Quantities()
@@ -56,15 +62,17 @@ def load_quantities(queries: UsageQueries, org_id: str, wanted: Wanted) -> Quant
             quantities.ask(queries, org_id, each, keys[asked])
             continue
         for query in usage_queries(each, keys[asked]):
-            quantities |= _answered(queries.aggregate(org_id, query), query, each.aggregation.id)
+            quantities |= _answered(queries.aggregate(org_id, query), query, each, asked[2])
     return quantities
 
 
 def usage_queries(part: Part, keys: Collection[UsageKey]) -> Iterator[UsageQuery]:
     """Give the queries that answer all keys of one aggregation: few, however many accounts there are.
 
-    part: one of those that the keys are of; they are all of segments, or all of the whole.
+    part: one of those that the keys are of; they are all of segments, or all of the whole, and have the
+    same filters.
     """
+    filters = next((slot_filters(part.meter, key.filters) for key in keys), ())
     single: Windows = {}
     pooled: dict[tuple[str, ...], set[Period]] = {}
     for key in keys:
@@ -74,9 +82,9 @@ def usage_queries(part: Part, keys: Collection[UsageKey]) -> Iterator[UsageQuery
             pooled.setdefault(key.account_ids, set()).add(key.window)
     for windows in _batches(single):
         accounts = sorted(set().union(*(single[w] for w in windows)))
-        yield _query(part, windows, accounts, per_account=True)
+        yield _query(part, windows, accounts, filters, per_account=True)
     for account_ids, pool_windows in sorted(pooled.items()):
-        yield _query(part, _in_order(pool_windows), account_ids, per_account=False)
+        yield _query(part, _in_order(pool_windows), account_ids, filters, per_account=False)
 
 
 def _batches(windows: Windows) -> Iterator[list[Period]]:
@@ -93,7 +101,12 @@ def _in_order(windows: Iterable[Period]) -> list[Period]:
 
 
 def _query(
-    part: Part, windows: Sequence[Period], account_ids: Sequence[str], *, per_account: bool
+    part: Part,
+    windows: Sequence[Period],
+    account_ids: Sequence[str],
+    filters: tuple[Filter, ...],
+    *,
+    per_account: bool,
 ) -> UsageQuery:
     aggregation = part.aggregation
     segments = [] if part.segment is None else aggregation.segments
@@ -104,19 +117,23 @@ def _query(
         windows=tuple(windows),
         field=slot_of(part.meter, aggregation.target_field),
         account_ids=tuple(account_ids),
+        filters=filters,
         segments=tuple({texts[c]: segment[c] for c in texts} for segment in segments),
         per_account=per_account,
     )
 
 
-def _answered(found: Iterable[Usage], query: UsageQuery, aggregation_id: str) -> dict[UsageKey, Decimal]:
+def _answered(
+    found: Iterable[Usage], query: UsageQuery, part: Part, filters: tuple[UsageFilter, ...]
+) -> dict[UsageKey, Decimal]:
     pool = query.account_ids or ()
     return {
         UsageKey(
-            aggregation_id,
+            part.aggregation.id,
             pool if each.account_id is None else (each.account_id,),
             query.windows[each.window],
             each.segment,
+            filters,
         ): each.value
         for each in found
     }

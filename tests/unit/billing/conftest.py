@@ -71,6 +71,7 @@ class ListedUsage:
             groups: dict[tuple[str | None, int | None], list[D]] = {}
             for account_id, ts, value, text in sorted(self.measurements, key=lambda m: m[1]):
                 inside = query.account_ids is None or account_id in query.account_ids
+                inside = inside and all(f.include == (text in f.values) for f in query.filters)
                 segment = next(
                     (i for i, s in enumerate(query.segments) if set(s.values()) <= {text, "*"}), None
                 )

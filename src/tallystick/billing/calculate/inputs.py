@@ -1,6 +1,6 @@
 """Everything a bill is calculated from. Values only: `load` fills them, the steps read them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, tzinfo
 from decimal import Decimal
 from typing import NamedTuple
@@ -31,13 +31,15 @@ from tallystick.rating.proration import DayShare, day_shares
 class UsageKey(NamedTuple):
     """Names one quantity of usage: an aggregation over some accounts' measurements in a window.
 
-    segment: its position in the aggregation's segments; None where it has none.
+    segment: its position in the aggregation's segments; None where it has none. filters: a contract's,
+    which the measurements pass.
     """
 
     aggregation_id: str
     account_ids: tuple[str, ...]
     window: Period
     segment: int | None
+    filters: tuple[UsageFilter, ...] = ()
 
 
 class CurrencyRule(msgspec.Struct, frozen=True):
@@ -57,9 +59,16 @@ class Part(msgspec.Struct, frozen=True):
     meter: Meter
     segment: int | None
 
-    def key(self, account_ids: tuple[str, ...], window: Period) -> UsageKey:
+    def key(
+        self, account_ids: tuple[str, ...], window: Period, filters: tuple[UsageFilter, ...] = ()
+    ) -> UsageKey:
         """Name the quantity of some accounts' usage in a window."""
-        return UsageKey(self.aggregation.id, account_ids, window, self.segment)
+        return UsageKey(self.aggregation.id, account_ids, window, self.segment, filters)
+
+    def unknown_dimension(self, filters: Iterable[UsageFilter]) -> str | None:
+        """Give a dimension of filters that the meter does not have, if there is one."""
+        known = {field.code for field in self.meter.fields if field.category.is_dimension}
+        return next((f.dimension_code for f in filters if f.dimension_code not in known), None)
 
 
 class PricedAggregation(msgspec.Struct, frozen=True):

@@ -6,7 +6,8 @@ from decimal import Decimal
 import msgspec
 
 from tallystick.billing.calculate.inputs import BillInputs, Part, PlanTerms, PricedAggregation
-from tallystick.billing.derivation import CalculatedFrom, InputFrom, UsageSource
+from tallystick.billing.derivation import CalculatedFrom, FilterFrom, InputFrom, UsageSource
+from tallystick.billing.errors import UsageFilterUnknown
 from tallystick.calc.errors import CalculationError
 from tallystick.calc.expression import Compiled, compile_expression
 from tallystick.calc.values import Lookups, Value, as_value, text_of
@@ -43,11 +44,11 @@ def quantity_of(
     if isinstance(of, CompoundAggregation):
         return _calculated(inputs, terms, of, priced.parts, window, account_ids)
     part = priced.parts[0]
-    found = inputs.quantities.get(part.key(account_ids, window))
+    found = _found(inputs, terms, part, window, account_ids)
     amount = quantity_or_default(found, of.default_value)
     if amount is None:
         return None
-    return Quantity(amount, found is None, _source(part, window, account_ids, priced.pricing.segment))
+    return Quantity(amount, found is None, _source(terms, part, window, account_ids, priced.pricing.segment))
 
 
 def _calculated(
@@ -66,14 +67,14 @@ def _calculated(
     values: dict[str, Value] = {**terms.custom_fields, **_own_fields(compound)}
     sources: dict[str, UsageSource] = {}
     for part in parts:
-        found = inputs.quantities.get(part.key(account_ids, window))
+        found = _found(inputs, terms, part, window, account_ids)
         amount = quantity_or_default(found, part.aggregation.default_value)
         if amount is None and not compound.evaluate_null_aggregations:
             return None
         name = f"aggregation.{part.aggregation.code}"
         values[name] = amount
         segment = None if part.segment is None else part.aggregation.segments[part.segment]
-        sources[name] = _source(part, window, account_ids, segment)
+        sources[name] = _source(terms, part, window, account_ids, segment)
     result = _evaluated(inputs, compound, values)
     if result is None:
         return None
@@ -118,8 +119,22 @@ def _own_fields(compound: CompoundAggregation) -> dict[str, Value]:
     return {f"compoundAggregation.customfields.{k}": as_value(v) for k, v in compound.custom_fields.items()}
 
 
+def _found(
+    inputs: BillInputs, terms: PlanTerms, part: Part, window: Period, account_ids: tuple[str, ...]
+) -> Decimal | None:
+    """Give what was aggregated. Raises UsageFilterUnknown, CustomSqlFailed."""
+    unknown = part.unknown_dimension(terms.usage_filters)
+    if unknown is not None:
+        raise UsageFilterUnknown(unknown, part.meter.code)
+    return inputs.quantities.get(part.key(account_ids, window, terms.usage_filters))
+
+
 def _source(
-    part: Part, window: Period, account_ids: tuple[str, ...], segment: Mapping[str, str] | None
+    terms: PlanTerms,
+    part: Part,
+    window: Period,
+    account_ids: tuple[str, ...],
+    segment: Mapping[str, str] | None,
 ) -> UsageSource:
     aggregation: Aggregation = part.aggregation
     return UsageSource(
@@ -134,4 +149,5 @@ def _source(
         account_ids=account_ids,
         segment=dict(segment) if segment else None,
         sql=aggregation.custom_sql,
+        filters=tuple(FilterFrom(f.dimension_code, f.value, f.mode.value) for f in terms.usage_filters),
     )

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import msgspec
 
+from tallystick.accounts.contract import UsageFilter
 from tallystick.billing.calculate.inputs import Part, PlanTerms, PricedAggregation, PricedCounter, UsageKey
 from tallystick.kernel.periods import BillingPeriod, Period, billing_period
 from tallystick.pricing.pricing import PricingType
@@ -19,24 +20,25 @@ P = TypeVar("P", PricedAggregation, PricedCounter)
 class UsageSlice(msgspec.Struct, frozen=True):
     """A stretch of time for which one pricing prices one aggregation, or one segment of it.
 
-    history: the same pricing's earlier stretches, where its tiers span the plan.
+    history: the same pricing's earlier stretches, where its tiers span the plan. filters: which usage counts.
     """
 
     priced: PricedAggregation
     window: Period
     history: tuple[Period, ...] = ()
+    filters: tuple[UsageFilter, ...] = ()
 
     def keys(self, account_ids: tuple[str, ...]) -> Iterator[tuple[Part, UsageKey]]:
         """Name the usage that falls into it, and into the earlier stretches."""
         yield from self.own_keys(account_ids)
         for window in self.history:
             for part in self.priced.parts:
-                yield part, part.key(account_ids, window)
+                yield part, part.key(account_ids, window, self.filters)
 
     def own_keys(self, account_ids: tuple[str, ...]) -> Iterator[tuple[Part, UsageKey]]:
         """Name the usage that falls into it."""
         for part in self.priced.parts:
-            yield part, part.key(account_ids, self.window)
+            yield part, part.key(account_ids, self.window, self.filters)
 
 
 def usage_slices(terms: PlanTerms, period: BillingPeriod) -> list[UsageSlice]:
@@ -46,7 +48,12 @@ def usage_slices(terms: PlanTerms, period: BillingPeriod) -> list[UsageSlice]:
     """
     billed = terms.active.intersect(period.dates.instants(terms.zone))
     return [
-        UsageSlice(priced, window, _history(terms, priced, period) if priced.pricing.tiers_span_plan else ())
+        UsageSlice(
+            priced,
+            window,
+            _history(terms, priced, period) if priced.pricing.tiers_span_plan else (),
+            terms.usage_filters,
+        )
         for priced, window in _windows(terms, billed)
     ]
 

@@ -15,7 +15,7 @@ from tallystick.kernel.decimals import RoundingMode, round_to
 from tallystick.kernel.errors import Invalid
 from tallystick.kernel.periods import Period
 from tallystick.platform.clickhouse.errors import ClickHouseRefused, ClickHouseUnavailable
-from tallystick.usage.store.model import DECIMAL_PLACES, Slot, SlotKind, fits
+from tallystick.usage.store.model import DECIMAL_PLACES, Filter, Slot, SlotKind, fits
 from tallystick.usage.store.queries import chosen, inside, segment_sql
 from tallystick.usage.store.schema import TABLE, slot_sql
 
@@ -47,6 +47,7 @@ class CustomQuery(msgspec.Struct, frozen=True, kw_only=True):
 
     around: its text around each place of `measurements`. answer: the name of its one column.
     columns: the fields it may see, by code. segments, segment: as of a UsageQuery, and the position of one.
+    filters: as of a UsageQuery.
     """
 
     around: tuple[str, ...]
@@ -57,6 +58,7 @@ class CustomQuery(msgspec.Struct, frozen=True, kw_only=True):
     columns: Mapping[str, Slot]
     segments: tuple[Mapping[Slot, str], ...] = ()
     segment: int | None = None
+    filters: tuple[Filter, ...] = ()
 
 
 def number(org_id: str, query: CustomQuery) -> str:
@@ -79,7 +81,7 @@ def _measurements(org_id: str, query: CustomQuery) -> str:
     stored += [f"{slot_sql(slot)} AS `slot {slot.name}`" for slot in sorted(set(fields.values()))]
     shown = [f"`fixed {name}` AS `{name}`" for name in _FIXED]
     shown += [f"{_shown(slot)} AS `{code}`" for code, slot in fields.items()]
-    where = f"{chosen(org_id, query.meter_id, query.account_ids, ())} AND {inside(query.window)}"
+    where = f"{chosen(org_id, query.meter_id, query.account_ids, query.filters)} AND {inside(query.window)}"
     if query.segment is not None:
         where += f" AND {segment_sql(query.segments)} = {int(query.segment)}"
     return f"SELECT {', '.join(shown)} FROM (SELECT {', '.join(stored)} FROM {TABLE} WHERE {where})"
