@@ -28,6 +28,7 @@ from tallystick.exports.service import ExportsDue
 from tallystick.exports.targets import CloudTargets
 from tallystick.exports.usage import UsageRows
 from tallystick.kernel.clock import Clock
+from tallystick.notifications.tell import Teller
 from tallystick.organizations.service import all_organizations
 from tallystick.organizations.throttle import Throttle
 from tallystick.organizations.tokens import Tokens
@@ -157,6 +158,7 @@ def open_services(platform: Platform, step: Step = lambda _: None) -> Iterator[S
                 platform.database, Upkeep(clickhouse, _cluster(platform)), platform.clock
             ),
             statements=StatementRunner(platform.database, store, files),
+            lookups=lookups,
             files=files,
             mailer=make_mailer(platform),
             lookup_files=LookupFiles(files),
@@ -255,6 +257,7 @@ def make_jobs(platform: Platform, services: Services) -> Jobs:
     UploadRunner(platform.database, services.files, services.ingest).register(jobs)
     register_forgetting(jobs, platform.database)
     LookupWorker(platform.database, services.lookup_files).register(jobs)
+    make_teller(platform).register(jobs)
     targets = CloudTargets(platform.settings.gcs_token_file)
     ExportRunner(platform.database, services.usage_rows, services.files, targets).register(jobs)
     runner = make_due(platform, services).stopping_with(jobs.is_stopping)
@@ -269,8 +272,16 @@ def make_due(platform: Platform, services: Services) -> DueRunner:
     dues: tuple[Due, ...] = (
         BalanceSchedules(platform.database),
         ExportsDue(platform.database, services.files),
+        make_teller(platform),
     )
     return DueRunner(platform.database, dues, partial(all_organizations, platform.database))
+
+
+def make_teller(platform: Platform) -> Teller:
+    """Give what reads the event record and tells of it."""
+    return Teller(
+        platform.database, partial(platform.lookups.of, platform.database), lambda _tx, _firings: None
+    )
 
 
 async def run_server(

@@ -43,6 +43,7 @@ RESOURCES = [
     "LookupTableRevision",
     "LookupTableRevisionData",
     "Meter",
+    "Notifications",
     "OrganizationConfig",
     "Plan",
     "PlanGroup",

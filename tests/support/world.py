@@ -11,6 +11,8 @@ from typing import Any, Self
 import httpx
 
 from tallystick.organizations.service import bootstrap
+from tallystick.platform.jobs import has_work
+from tallystick.wiring import make_due
 from tests.support.live import Live
 
 JOB_WITHIN_S = 60
@@ -172,6 +174,16 @@ class World(Api):
         self.live.clock.instant = instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant
         self._auth.token = None
         return self
+
+    def settle(self) -> Self:
+        """Do what is due in this organization, and wait for the jobs that come of it."""
+        platform = self.live.platform
+        make_due(platform, self.live.services).run(self.org_id)
+        while True:
+            with platform.database.reading(self.org_id) as tx:
+                if not has_work(tx, besides=""):
+                    return self
+            time.sleep(0.02)
 
 
 def midnight(day: str) -> str:

@@ -1,10 +1,12 @@
 """What handlers work with; `wiring` makes it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from tallystick.api.rate_limits import RateLimits
 from tallystick.billing.usage import UsageQueries
 from tallystick.billing.usage_retention import UsageRetention
+from tallystick.calc.values import Lookups
 from tallystick.catalogue.lookup_files import LookupFiles
 from tallystick.explorer.service import Explorer
 from tallystick.exports.usage import UsageRows
@@ -37,5 +39,7 @@ class Services:
     retention: UsageRetention
     statements: StatementRunner
     usage_rows: UsageRows
+    lookups: Callable[[str], Lookups]
+    "Gives the lookup tables of an organization."
     rate_limits: RateLimits | None = None
     "None is no limits."

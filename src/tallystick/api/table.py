@@ -4,6 +4,8 @@ import tallystick.accounts.account_plan
 import tallystick.balances.charge_schedule
 import tallystick.balances.commitment_entry
 import tallystick.balances.transaction_schedule
+import tallystick.billing.reason
+import tallystick.notifications.alert
 import tallystick.organizations.custom_field
 import tallystick.pricing.pricing
 import tallystick.statements.definition  # noqa: F401 - importing a domain declares its resources
@@ -24,6 +26,7 @@ from tallystick.api.lookup_tables import lookup_table_routes
 from tallystick.api.measurements import measurement_routes
 from tallystick.api.memos import memo_routes
 from tallystick.api.meta import meta_routes
+from tallystick.api.notifications import notification_routes
 from tallystick.api.oauth import oauth_routes
 from tallystick.api.operator import operator_routes
 from tallystick.api.statements import statement_routes
@@ -47,6 +50,7 @@ ROUTES = (
     *export_routes(),
     *file_upload_routes(),
     *measurement_routes(),
+    *notification_routes(),
     *operator_routes(),
     *statement_routes(),
 )

@@ -141,7 +141,7 @@ def _as_json(org_id: str, rows: Rows) -> str:
 
 @cache
 def _insert(table: Table) -> TextClause:
-    columns = ", ".join(f'"{c.name}"' for c in table.columns)
+    columns = ", ".join(f'"{c.name}"' for c in table.columns if c.server_default is None)
     source = f'json_populate_recordset(NULL::"{table.name}", CAST(:rows AS json))'
     statement = f'INSERT INTO "{table.name}" ({columns}) SELECT {columns} FROM {source}'  # noqa: S608 - own names
     return text(statement)

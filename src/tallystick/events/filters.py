@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Table, and_, false, or_
+from sqlalchemy import ColumnElement, Table, and_, exists, or_
 
+from tallystick.events.told import told
 from tallystick.platform.resources import By, Filter, Id
 from tallystick.platform.resources.filters import Values
 
@@ -34,9 +35,10 @@ class OfAccount:
 
 @dataclass(frozen=True)
 class OfNotification:
-    """Keep the events that a notification told of: none, as long as there are no notifications."""
+    """Keep the events that a notification rule told of. column: of `events_told`."""
 
     name: str
+    column: str
     item: Any = str
 
     @property
@@ -45,9 +47,9 @@ class OfNotification:
         return str
 
     def clauses(self, table: Table, values: Values, now: datetime) -> Iterator[ColumnElement[bool]]:
-        """Refuse a value that cannot be, and keep nothing for one that can."""
-        for _ in By(self.name, "event_name", item=self.item).clauses(table, values, now):
-            yield false()
+        """Compare the rule with the value."""
+        for rule in By(self.name, self.column, item=self.item).clauses(told, values, now):
+            yield exists().where(told.c.org_id == table.c.org_id, told.c.event_id == table.c.id, rule)
 
 
 FILTERS: Final[tuple[Filter, ...]] = (
@@ -56,6 +58,6 @@ FILTERS: Final[tuple[Filter, ...]] = (
     By("eventType", "event_name", item=str),
     By("resourceId", "entity_id"),
     OfAccount(),
-    OfNotification("notificationId", Id),
-    OfNotification("notificationCode"),
+    OfNotification("notificationId", "notification_id", Id),
+    OfNotification("notificationCode", "notification_code"),
 )

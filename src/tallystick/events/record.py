@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Column, DateTime, Index, PrimaryKeyConstraint, Table, Text, insert
+from sqlalchemy import BigInteger, Column, DateTime, Index, PrimaryKeyConstraint, Table, Text, insert, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from tallystick.platform.ids import new_id
@@ -21,8 +21,17 @@ events = Table(
     Column("entity_id", UUID),
     Column("event_data", JSONB(none_as_null=True), nullable=False),
     Column("dt_actioned", DateTime(timezone=True)),
+    # The number of the writing transaction: what readers tell by which events can no longer be followed by
+    # earlier ones (`feed`). The database fills it in, so nobody who writes events has to think of it.
+    Column(
+        "written_in",
+        BigInteger,
+        nullable=False,
+        server_default=text("((pg_current_xact_id())::text)::bigint"),
+    ),
     PrimaryKeyConstraint("org_id", "id", name="pk_events"),
     Index("ix_events_event_name", "org_id", "event_name", "id"),
+    Index("ix_events_written_in", "org_id", "written_in", "id"),
 )
 
 _APPEND = insert(events)

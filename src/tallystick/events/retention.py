@@ -6,6 +6,7 @@ from typing import Final
 from sqlalchemy import delete
 
 from tallystick.events.record import events
+from tallystick.events.told import told
 from tallystick.platform.resources import Transaction
 
 KEPT: Final = timedelta(days=28)
@@ -14,4 +15,5 @@ KEPT: Final = timedelta(days=28)
 
 def forget_events(tx: Transaction) -> int:
     """Delete the events that are older than 28 days. Gives how many there were."""
+    tx.execute(delete(told).where(told.c.dt_created < tx.clock.now() - KEPT))
     return tx.execute(delete(events).where(events.c.event_time < tx.clock.now() - KEPT)).rowcount

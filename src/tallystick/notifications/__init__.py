@@ -1,0 +1,1 @@
+"""Telling others: rules over events, webhooks and their deliveries, alerts."""
