@@ -22,6 +22,7 @@ RESOURCES = [
     "BillGroupingKey",
     "Charge",
     "Commitments",
+    "BillConfig",
     "CompoundAggregation",
     "Counter",
     "CounterAdjustments",

@@ -14,7 +14,9 @@ from tallystick.api.crud import paging
 from tallystick.api.routes import Call, Permission, QueryParameter, Route, organization_path
 from tallystick.billing import jobs, service
 from tallystick.billing.bill import Bill, BillAnswer, BillStatus
+from tallystick.billing.bill_config import BillConfig, get_bill_config
 from tallystick.billing.bill_job import BillJob
+from tallystick.billing.bill_lock import update_bill_config
 from tallystick.billing.explain import LineExplanation
 from tallystick.billing.failure import BillFailure, page_of_failures
 from tallystick.billing.line_item import LineItem, LineItemType
@@ -119,6 +121,7 @@ def bill_routes() -> Iterator[Route]:
     yield from _lines()
     yield from _changing()
     yield from _jobs()
+    yield from _config()
 
 
 def _reading() -> Iterator[Route]:
@@ -181,6 +184,18 @@ def _jobs() -> Iterator[Route]:
         path, list_failures, "listBillJobFailures", summary, failures, permission=READ_JOB, query=paged
     )
     yield _do("POST", "billjobs/{id}/cancel", UPDATE_JOB, cancel_job, "cancelBillJob", **made)
+
+
+def _config() -> Iterator[Route]:
+    declared = resource_of(BillConfig)
+    where, tag, on = organization_path(declared.path), "BillConfig", declared.permission_object
+    may: Any = Permission("config:retrieve", on)
+    yield Route(
+        "GET", where, may, get_config, "getBillConfig", tag, "Get the bill configuration", answer=BillConfig
+    )
+    may, summary = Permission("config:update", on), "Close the books up to a date, or open them again"
+    body: Any = {"request": declared.request_type, "answer": BillConfig}
+    yield Route("PUT", where, may, update_config, "updateBillConfig", tag, summary, **body)
 
 
 # --- handlers -----------------------------------------------------------------------------------
@@ -304,6 +319,18 @@ def recalculate(call: Call) -> Any:
     """Order some bills anew."""
     with call.writing() as tx:
         return jobs.recalculate_job(tx, call.body.bill_ids)
+
+
+def get_config(call: Call) -> Any:
+    """Give the bill configuration."""
+    with call.writing() as tx:
+        return get_bill_config(tx)
+
+
+def update_config(call: Call) -> Any:
+    """Lock all bills up to a date, and unlock those that only a later date held."""
+    with call.writing() as tx:
+        return update_bill_config(tx, call.body)
 
 
 def list_failures(call: Call) -> Any:

@@ -63,6 +63,8 @@ class Bill(Entity, kw_only=True):
     approved_by: str | None = None
     dt_locked: datetime | None = None
     locked_by: str | None = None
+    locked_by_date: Annotated[bool, Hidden()] = False
+    "Only the organization's lock date holds it locked; an individual lock stays for good."
 
     def approve(self, at: datetime, by: str) -> "Bill":
         """Give the approved bill; one that is approved already stays as it is. Raises BillLocked."""
@@ -80,7 +82,19 @@ class Bill(Entity, kw_only=True):
         """Give the bill locked, for good. Raises BillNotApproved."""
         if self.status is not BillStatus.APPROVED:
             raise BillNotApproved(self.id)
-        return self if self.locked else msgspec.structs.replace(self, locked=True, dt_locked=at, locked_by=by)
+        if self.locked and not self.locked_by_date:
+            return self
+        return msgspec.structs.replace(self, locked=True, dt_locked=at, locked_by=by, locked_by_date=False)
+
+    def lock_by_date(self, at: datetime, by: str) -> "Bill":
+        """Give the bill locked as long as the lock date holds it."""
+        return msgspec.structs.replace(self, locked=True, dt_locked=at, locked_by=by, locked_by_date=True)
+
+    def unlock_by_date(self) -> "Bill":
+        """Give the bill as it was before the lock date held it."""
+        return msgspec.structs.replace(
+            self, locked=False, dt_locked=None, locked_by=None, locked_by_date=False
+        )
 
     def check_open(self) -> None:
         """Refuse if the bill can no longer change. Raises BillLocked."""

@@ -1,6 +1,10 @@
 """What billing refuses, with its public codes."""
 
+from collections.abc import Iterable
+from datetime import date
+
 from tallystick.kernel.errors import Conflict, Invalid, NotFound, TooMany
+from tallystick.kernel.problems import Problem
 
 MAX_RUNNING_JOBS = 10
 
@@ -21,6 +25,18 @@ class BillNotApproved(Invalid):
 
     def __init__(self, bill_id: str) -> None:
         super().__init__("Only an approved bill can be locked: approve it first.", bill_id=bill_id)
+
+
+class BillsPending(Invalid):
+    """Books were to be closed over bills that are pending (semantics §22)."""
+
+    code = "bills_pending"
+
+    def __init__(self, count: int, until: date, problems: Iterable[Problem]) -> None:
+        message = (
+            f"{count:,} bill(s) of periods that end by {until} are pending: approve or delete them first."
+        )
+        super().__init__(message, problems=problems)
 
 
 class BillNotFound(NotFound):

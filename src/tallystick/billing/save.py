@@ -7,6 +7,7 @@ import msgspec
 
 from tallystick.accounts.account import Account
 from tallystick.billing.bill import Bill
+from tallystick.billing.bill_config import lock_date
 from tallystick.billing.calculate import Draft
 from tallystick.billing.calculate.memos import with_memos
 from tallystick.billing.diff import BillChange, Outcome, Stamp, create_bill, diff_bill
@@ -45,7 +46,7 @@ class Failure(msgspec.Struct, frozen=True):
 
 
 class Saved(msgspec.Struct, frozen=True, kw_only=True):
-    """What saving did; locked bills were skipped (semantics §22)."""
+    """What saving did; bills that are locked, or would be, were skipped (semantics §22)."""
 
     created: int = 0
     updated: int = 0
@@ -60,16 +61,17 @@ def save_bills(tx: Transaction, drafts: Sequence[Draft], failures: Sequence[Fail
     forget_plans(tx)
     existing = existing_bills(tx, [draft.inputs for draft in drafts])
     memos = memos_on(tx, [each.bill.id for each in existing.values()])
+    closed_until = lock_date(tx)
     changes: list[BillChange] = []
     failures = list(failures)
     locked = 0
     for draft in drafts:
         stored = existing.get(key_of(draft.inputs))
-        if stored is None:
+        if stored.bill.locked if stored else draft.inputs.head.dates.end <= closed_until:
+            locked += 1
+        elif stored is None:
             if draft.lines or not draft.inputs.suppress_empty:
                 changes.append(create_bill(draft, new_id(), stamp))
-        elif stored.bill.locked:
-            locked += 1
         else:
             try:
                 current = with_memos(draft, memos[stored.bill.id])  # those may be newer than the draft
