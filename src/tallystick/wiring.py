@@ -29,6 +29,8 @@ from tallystick.exports.targets import CloudTargets
 from tallystick.exports.usage import UsageRows
 from tallystick.kernel.clock import Clock
 from tallystick.notifications.tell import Teller
+from tallystick.organizations.access_cache import AccessChanges
+from tallystick.organizations.mails import AccessMails
 from tallystick.organizations.service import all_organizations
 from tallystick.organizations.throttle import Throttle
 from tallystick.organizations.tokens import Tokens
@@ -99,6 +101,7 @@ class Platform:
     database: Database
     resolution: Resolution
     lookups: LookupCache
+    access: AccessChanges
 
 
 @contextmanager
@@ -117,17 +120,20 @@ def open_platform(
         resolution = Resolution()
         lookups = LookupCache(CodeCache(published_tables, MOST_LOOKUP_TABLES))
 
+        access = AccessChanges()
+
         def record(tx: Transaction, /, *changes: Change) -> None:
             record_change(tx, *changes)
             resolution.note_change(tx, *changes)
             lookups.note_change(tx, *changes)
             note_changes(tx, *changes)
+            access.note_change(tx, *changes)
             for change in changes:
                 follow_segments(tx, change)
 
         database = Database(postgres.url, clock, record)
         stack.callback(database.close)
-        yield Platform(settings, clock, home, postgres, database, resolution, lookups)
+        yield Platform(settings, clock, home, postgres, database, resolution, lookups, access)
 
 
 @contextmanager
@@ -149,7 +155,9 @@ def open_services(platform: Platform, step: Step = lambda _: None) -> Iterator[S
         yield Services(
             clock=platform.clock,
             database=platform.database,
-            tokens=Tokens(platform.database, platform.clock, secret, throttle=throttle),
+            tokens=Tokens(
+                platform.database, platform.clock, secret, throttle=throttle, changes=platform.access
+            ),
             throttle=throttle,
             ingest=Ingest(platform.database, writer, platform.resolution, derive),
             signed_urls=SignedUrls(secret, platform.clock),
@@ -255,6 +263,7 @@ def make_jobs(platform: Platform, services: Services) -> Jobs:
     BillRunner(platform.database, services.usage).register(jobs)
     services.statements.register(jobs)
     UploadRunner(platform.database, services.files, services.ingest).register(jobs)
+    AccessMails(platform.database, services.mailer, platform.clock, platform.settings.base_url).register(jobs)
     register_forgetting(jobs, platform.database)
     LookupWorker(platform.database, services.lookup_files).register(jobs)
     make_teller(platform).register(jobs)

@@ -22,6 +22,9 @@ PUBLIC = {
     ("GET", "/docs"): "the interface is no secret",
     ("GET", "/docs/docs.js"): "the interface is no secret",
     ("GET", "/docs/scalar.js"): "the interface is no secret",
+    ("POST", "/invitations/accept"): "the one-time token of the mailed link is the permission",
+    ("POST", "/password/forgotten"): "whoever asks here cannot log in; the answer goes to the address only",
+    ("POST", "/password/reset"): "the one-time token of the mailed link is the permission",
     ("GET", "/health"): "a load balancer asks; it answers nothing but up or not",
 }
 "Routes without a permission, each with its reason."

@@ -21,7 +21,7 @@ from tallystick.api.errors import (
     error_answer,
 )
 from tallystick.api.idempotency import HEADER, REPLAYED, Replayed, answer_once
-from tallystick.api.routes import Call, FileAnswer, PageAnswer, Route, all_routes
+from tallystick.api.routes import KNOWN, Call, FileAnswer, PageAnswer, Permission, Route, all_routes
 from tallystick.api.services import Services
 from tallystick.organizations.errors import Unauthenticated
 from tallystick.organizations.principal import Principal, PrincipalKind, require
@@ -96,7 +96,8 @@ def _answer(route: Route, services: Services, request: AnyRequest, raw: bytes) -
         principal = _principal(request, services, path)
         if services.rate_limits is not None and route.limit is not None:
             services.rate_limits.of_organization(route.limit, principal.org_id)
-        require(principal, route.permission.action, route.permission.resource(path.get("id")))
+        if route.permission is not KNOWN:
+            _require(services, principal, route.permission, path)
     decodes = route.request is not None and not route.reads_raw and not route.streams
     body = read(parse(raw), route.request) if decodes else None
     query = request.scope["query_string"]
@@ -116,6 +117,20 @@ def _answer(route: Route, services: Services, request: AnyRequest, raw: bytes) -
     return _carry_out(route, call)
 
 
+def _require(
+    services: Services, principal: Principal, permission: Permission, path: Mapping[str, str]
+) -> None:
+    """Let the caller pass if they may. Raises PermissionDenied."""
+    item_id = path.get(permission.item)
+    type_name = permission.on.partition(":")[2]
+    require(
+        principal,
+        permission.action,
+        permission.resource(item_id),
+        lambda: services.tokens.groups_around(principal.org_id, type_name, item_id or ""),
+    )
+
+
 def _carry_out(route: Route, call: Call) -> Any:
     """Run the verb, and encode its answer if it is not sent as it is."""
     result = route.handler(call)
@@ -133,7 +148,11 @@ def _principal(request: AnyRequest, services: Services, path: Mapping[str, str])
     if scheme.lower() != "bearer" or not token:
         raise Unauthenticated("Send `Authorization: Bearer …` with a token from POST /oauth/token.")
     principal = services.tokens.authenticate(token.strip())
-    if path.get("orgId") != principal.org_id:
+    org_id = path.get("orgId", "")
+    if org_id != principal.org_id:
+        supporting = services.tokens.as_support(principal, org_id)
+        if supporting is not None:
+            return supporting
         raise WrongOrganization("This token belongs to another organization than the one in the path.")
     return principal
 

@@ -23,10 +23,16 @@ class Permission:
 
     action: str
     on: str
+    item: str = "id"
+    "The path parameter that holds the id of the thing."
 
     def resource(self, item_id: str | None) -> str:
         """Name the thing itself, or all of its type, as permission statements do (semantics §2)."""
         return f"{self.on}/item/{item_id or '*'}"
+
+
+KNOWN = Permission("known", "caller")
+"Whoever has a valid token may: it is about the caller alone."
 
 
 @dataclass(frozen=True)

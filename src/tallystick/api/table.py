@@ -7,8 +7,10 @@ import tallystick.balances.transaction_schedule
 import tallystick.billing.reason
 import tallystick.notifications.alert
 import tallystick.organizations.custom_field
+import tallystick.organizations.single_sign_on
 import tallystick.pricing.pricing
 import tallystick.statements.definition  # noqa: F401 - importing a domain declares its resources
+from tallystick.api.access import access_routes
 from tallystick.api.accounts import account_routes
 from tallystick.api.balances import balance_routes
 from tallystick.api.bills import bill_routes
@@ -36,6 +38,7 @@ ROUTES = (
     *docs_routes(),
     *oauth_routes(),
     *crud_routes(),
+    *access_routes(),
     *account_routes(),
     *balance_routes(),
     *bill_routes(),

@@ -24,6 +24,30 @@ class PermissionDenied(Forbidden):
     code = "permission_denied"
 
 
+class MoreThanYouHave(Forbidden):
+    """The caller would give, or let somebody have, what they may not do themselves."""
+
+    code = "more_than_you_have"
+
+
+class OwnAccess(Forbidden):
+    """The caller would end, cut or lengthen their own access."""
+
+    code = "own_access"
+
+
+class InvitationNotOpen(Forbidden):
+    """The link of an invitation is unknown, was used, withdrawn or is too old."""
+
+    code = "invitation_not_open"
+
+
+class ResetNotOpen(Forbidden):
+    """The link to set a password is unknown, was used or is too old."""
+
+    code = "reset_not_open"
+
+
 class TooManyAttempts(TooMany):
     """Too many failed log-ins lately, with this name or from this address."""
 

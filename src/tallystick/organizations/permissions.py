@@ -2,11 +2,12 @@
 
 A resource is named by an MRI, `service:type/item/id`. A pattern of a statement is such a name cut short at
 any `/`, or with `*` in place of a whole segment: `config:meter`, `config:meter/*` and `config:meter/item/*`
-all mean every meter, `config:*` everything of a service, `*` everything. Letter case does not matter.
+all mean every meter, `config:*` everything of a service, `*` everything. `config:meter/group/{id}` means the
+meters in a resource group, and in the groups inside it. Letter case does not matter.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from enum import StrEnum
 from functools import lru_cache
 from typing import Annotated
@@ -19,7 +20,9 @@ from tallystick.kernel.problems import Problem
 PATTERN = re.compile(
     r"\*|[a-z]+:(?:\*|[a-z0-9]+(?:/(?:\*|(?:item|group)(?:/(?:\*|[a-z0-9._-]+))?))?)", re.IGNORECASE
 )
-ANY = "*"
+ANY, GROUP = "*", "group"
+_TYPE, _WHOLE = 2, 4
+"Segments of a pattern: service and type; then item or group, and its id."
 
 
 class Effect(StrEnum):
@@ -81,22 +84,79 @@ class Statement(msgspec.Struct, kw_only=True, frozen=True, rename="camel"):
 ALLOW_EVERYTHING = Statement(effect=Effect.ALLOW, action=[Action.ALL], resource=[ANY])
 
 
-def allows(statements: Iterable[Statement], action: str, resource: str) -> bool:
+def no_groups() -> Collection[str]:
+    """Say that a thing is in no resource group."""
+    return ()
+
+
+def allows(
+    statements: Iterable[Statement],
+    action: str,
+    resource: str,
+    groups: Callable[[], Collection[str]] = no_groups,
+) -> bool:
     """Tell whether the statements allow an action on a resource.
 
     action: `config:create` or `CONFIG_CREATE`; an unknown one is a bug and raises ValueError.
     resource: `config:meter/item/{id}`; `config:meter/item/*` asks for the type as a whole, as create and
-    list do: a statement about single meters neither allows nor denies that.
+    list do: a statement about single meters or a group neither allows nor denies that.
+    groups: gives the ids of the groups the thing is in; asked only when a statement names groups of its type.
     Rule: semantics §2 — what nobody allows is denied, and an explicit deny beats every allow.
     """
     wanted, name = Action(action), _segments(resource)
+    about = [s for s in statements if wanted in s.action or Action.ALL in s.action]
+    names = [name]
+    if len(name) == _WHOLE and name[3] != ANY and any(_asks_for_groups(s, name) for s in about):
+        names += [(*name[:2], GROUP, group.casefold()) for group in groups()]
     allowed = False
-    for statement in statements:
-        if _is_about(statement, wanted, name):
+    for statement in about:
+        if any(_covers(_segments(pattern), each) for pattern in statement.resource for each in names):
             if statement.effect is Effect.DENY:
                 return False
             allowed = True
     return allowed
+
+
+def exceeding(own: Sequence[Statement], given: Iterable[Statement]) -> Iterator[tuple[Action, str]]:
+    """Find what the allowing statements of `given` allow and those of `own` do not: action and pattern.
+
+    An own deny that touches a pattern at all takes it away whole: what is handed on can name no exception.
+    """
+    for statement in given:
+        if statement.effect is Effect.DENY:
+            continue
+        actions = [a for a in Action if a is not Action.ALL] if Action.ALL in statement.action else None
+        for action in actions or statement.action:
+            about = [s for s in own if action in s.action or Action.ALL in s.action]
+            for pattern in statement.resource:
+                if not _holds(about, _padded(pattern)):
+                    yield action, pattern
+
+
+def taken_away(statements: Iterable[Statement]) -> list[Statement]:
+    """Give what is handed on by lifting statements: everything that their denies forbid."""
+    return [
+        Statement(effect=Effect.ALLOW, action=s.action, resource=s.resource)
+        for s in statements
+        if s.effect is Effect.DENY
+    ]
+
+
+def added(old: Sequence[Statement], new: Sequence[Statement]) -> list[Statement]:
+    """Give what replacing `old` by `new` hands on: new allows, and the denies that are lifted."""
+    allows_more = [s for s in new if s.effect is Effect.ALLOW and s not in old]
+    return [*allows_more, *taken_away(s for s in old if s not in new)]
+
+
+def speaks_of(statement: Statement, group_type: str, groups: Collection[str]) -> bool:
+    """Tell whether a statement is about one of the groups of a type, by its id or as any group."""
+    kind = ("config", group_type.casefold())
+    for pattern in map(_segments, statement.resource):
+        if pattern[: _TYPE + 1] != (*kind, GROUP):
+            continue
+        if len(pattern) < _WHOLE or pattern[3] == ANY or pattern[3] in groups:
+            return True
+    return False
 
 
 def statement_problems(field: str, statements: Sequence[Statement]) -> Iterator[Problem]:
@@ -110,9 +170,38 @@ def statement_problems(field: str, statements: Sequence[Statement]) -> Iterator[
                 yield Problem(f"{field}[{i}].resource[{k}]", "wrong_format", message)
 
 
-def _is_about(statement: Statement, action: Action, name: Sequence[str]) -> bool:
-    acts = action in statement.action or Action.ALL in statement.action
-    return acts and any(_covers(_segments(pattern), name) for pattern in statement.resource)
+def _asks_for_groups(statement: Statement, name: Sequence[str]) -> bool:
+    """Tell whether a statement names groups of the type of thing."""
+    patterns = (_segments(pattern) for pattern in statement.resource)
+    return any(len(p) > _TYPE and p[_TYPE] == GROUP and _covers(p[:_TYPE], name) for p in patterns)
+
+
+def _holds(own: Iterable[Statement], asked: Sequence[str]) -> bool:
+    """Tell whether all of a padded pattern is allowed, and none of it denied."""
+    held = False
+    for statement in own:
+        patterns = [_padded(pattern) for pattern in statement.resource]
+        if statement.effect is Effect.DENY:
+            if any(_touches(p, asked) for p in patterns):
+                return False
+        elif any(_covers(p, asked) for p in patterns):
+            held = True
+    return held
+
+
+def _touches(one: Sequence[str], other: Sequence[str]) -> bool:
+    """Tell whether two padded patterns can mean the same thing; any group may hold any item."""
+    same = [a == b or ANY in (a, b) for a, b in zip(one, other, strict=True)]
+    single = one[_TYPE] == other[_TYPE] != GROUP
+    return same[0] and same[1] and (same[3] or not single)
+
+
+@lru_cache(maxsize=4096)
+def _padded(pattern: str) -> tuple[str, ...]:
+    """Write a pattern with all its segments; any item is anything of the type."""
+    segments = _segments(pattern)
+    whole = (*segments, *[ANY] * (_WHOLE - len(segments)))
+    return (*whole[:_TYPE], ANY, ANY) if whole[_TYPE:] == ("item", ANY) else whole
 
 
 def _covers(pattern: Sequence[str], name: Sequence[str]) -> bool:

@@ -1,10 +1,11 @@
 """Who is calling, and whether they may."""
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
 from tallystick.organizations.errors import PermissionDenied
-from tallystick.organizations.permissions import Statement, allows
+from tallystick.organizations.permissions import Statement, allows, no_groups
 
 
 class PrincipalKind(StrEnum):
@@ -12,6 +13,8 @@ class PrincipalKind(StrEnum):
 
     USER = "USER"
     SERVICE_USER = "SERVICEUSER"
+    SUPPORT_USER = "SUPPORTUSERS"
+    "A user of another organization, let in by a support grant."
 
 
 @dataclass(frozen=True)
@@ -28,8 +31,16 @@ class Principal:
     statements: tuple[Statement, ...]
 
 
-def require(principal: Principal, action: str, resource: str) -> None:
-    """Let the principal pass if their statements allow it. Raises PermissionDenied."""
-    if not allows(principal.statements, action, resource):
+def require(
+    principal: Principal,
+    action: str,
+    resource: str,
+    groups: Callable[[], Collection[str]] = no_groups,
+) -> None:
+    """Let the principal pass if their statements allow it. Raises PermissionDenied.
+
+    groups: gives the ids of the resource groups that the resource is in.
+    """
+    if not allows(principal.statements, action, resource, groups):
         message = f"You may not do {action} on {resource}. Ask an administrator to allow it."
         raise PermissionDenied(message, principal_id=principal.id, action=action, resource=resource)

@@ -22,6 +22,7 @@ from tallystick.organizations.passwords import (
     new_password,
     password_problems,
 )
+from tallystick.organizations.permission_policy import managed_policies
 from tallystick.organizations.permissions import ALLOW_EVERYTHING, Statement
 from tallystick.organizations.principal import Principal
 from tallystick.organizations.service_user import ServiceUser
@@ -30,7 +31,7 @@ from tallystick.organizations.user import EMAIL, User, plain_email
 from tallystick.platform.database import EVERY_ORGANIZATION, Database
 from tallystick.platform.ids import new_id
 from tallystick.platform.resources import Transaction, resource_of
-from tallystick.platform.resources.transaction import from_request
+from tallystick.platform.resources.transaction import ResourceNotFound, from_request
 from tallystick.platform.resources.wire import InvalidBody, read
 
 ADMINISTRATOR = "administrator"
@@ -78,6 +79,7 @@ def bootstrap(
         tx.create(Currency(code=DEFAULT_CURRENCY, name="US dollar"))
         tx.create(default_config())
         tx.create(CustomField())
+        tx.create_all(managed_policies(org_id))
         tx.create(User(email=email, permission_policy=[ALLOW_EVERYTHING], password_hash=password_hash))
         service_user = create_service_user(tx, name=ADMINISTRATOR, statements=[ALLOW_EVERYTHING])
         made = create_access_key(tx, service_user.id)
@@ -114,6 +116,21 @@ def revoke_access_key(tx: Transaction, key_id: str) -> AccessKey:
     if key.revoked_at is not None:
         return key
     return tx.update(key, msgspec.structs.replace(key, revoked_at=tx.clock.now()))
+
+
+def revoke_key_of(tx: Transaction, service_user_id: str, key_id: str) -> AccessKey:
+    """Revoke a key that has to be the service user's. Raises ResourceNotFound."""
+    if tx.get(AccessKey, key_id).service_user_id != tx.get(ServiceUser, service_user_id).id:
+        raise ResourceNotFound(f"This service user has no access key {key_id!r}.")
+    return revoke_access_key(tx, key_id)
+
+
+def set_support_user(tx: Transaction, user_id: str, *, is_support: bool) -> User:
+    """Make a user the operator's support, let in where organizations grant it. Raises ResourceNotFound."""
+    user = tx.get(User, user_id, lock=True)
+    if user.support_user == is_support:
+        return user
+    return tx.update(user, msgspec.structs.replace(user, support_user=is_support))
 
 
 def log_in(

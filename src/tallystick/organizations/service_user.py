@@ -7,7 +7,7 @@ from tallystick.organizations.permissions import Statement, statement_problems
 from tallystick.platform.resources import Entity, Name, resource
 
 
-@resource("serviceusers", event="configuration.serviceuser", verbs=())
+@resource("serviceusers", event="configuration.serviceuser", verbs=("get", "list"))
 class ServiceUser(Entity, kw_only=True):
     """A program that works for the organization, with permissions of its own (semantics §2)."""
 

@@ -3,7 +3,7 @@
 import hmac
 import re
 import threading
-from datetime import datetime, timedelta
+from collections.abc import Callable, Hashable
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -14,21 +14,23 @@ from joserfc.jwk import OctKey
 from tallystick.kernel.clock import Clock
 from tallystick.kernel.errors import invariant
 from tallystick.organizations import store
+from tallystick.organizations.access_cache import AccessCache, AccessChanges
 from tallystick.organizations.access_key import is_secret
 from tallystick.organizations.errors import Unauthenticated, WrongCredentials
 from tallystick.organizations.principal import Principal, PrincipalKind
+from tallystick.organizations.store import GroupsAround, SupportAccess
 from tallystick.organizations.throttle import Throttle
 from tallystick.platform.database import EVERY_ORGANIZATION, Database
+from tallystick.platform.resources import Transaction
 from tallystick.platform.resources.fields import UUID_PATTERN
 
 LIFETIME_S = 18_000
 "Rule: semantics §2."
-HOLDERS_ARE_FRESH_FOR = timedelta(seconds=5)
 SHORTEST_SECRET_BYTES = 32
 LONGEST_TOKEN = 4096
 _ALGORITHM = "HS256"
 _UUID = re.compile(UUID_PATTERN)
-_MOST_HOLDERS, _MOST_TOKENS = 4096, 4096
+_MOST_TOKENS = 4096
 _GET_ONE = (
     "Get one from POST /oauth/token with your access key, and send it as Authorization: Bearer <token>."
 )
@@ -49,13 +51,17 @@ class AccessToken(msgspec.Struct, frozen=True):
 
 
 class _Claims(msgspec.Struct, frozen=True):
-    """What a token says. key: the access key it was issued for; None: a user's own log-in."""
+    """What a token says. key: the access key it was issued for; None: a user's own log-in.
+
+    ver: the version of the user's credentials that it was issued for.
+    """
 
     org: str
     sub: str
     iat: int
     exp: int
     key: str | None = None
+    ver: int = 0
 
 
 class _Bounded(Generic[K, V]):
@@ -81,12 +87,18 @@ class Tokens:
     """Issues tokens for credentials and tells whose a token is. Stores nothing per token. Thread-safe.
 
     secret: at least 32 random bytes that all processes of one installation share. Keys, users and their
-    permissions are read from the database at most every HOLDERS_ARE_FRESH_FOR: that long a revoked key,
+    permissions are read from the database at most every FRESH_FOR: that long a revoked key,
     and every token issued for it, may still be taken.
     """
 
     def __init__(
-        self, database: Database, clock: Clock, secret: bytes, *, throttle: Throttle | None = None
+        self,
+        database: Database,
+        clock: Clock,
+        secret: bytes,
+        *,
+        throttle: Throttle | None = None,
+        changes: AccessChanges | None = None,
     ) -> None:
         invariant(len(secret) >= SHORTEST_SECRET_BYTES, "a signing secret has 32 bytes or more")
         self._database = database
@@ -95,9 +107,10 @@ class Tokens:
         self._key = signing_key(secret)
         self._header = {"alg": _ALGORITHM, "kid": self._key.thumbprint()[:16]}
         self._start = jwt.encode(self._header, {}, self._key).partition(".")[0] + "."
-        self._holders: _Bounded[tuple[PrincipalKind, str], tuple[datetime, store.Holder]] = _Bounded(
-            _MOST_HOLDERS
-        )
+        changes = changes or AccessChanges()
+        self._holders: AccessCache[store.Holder] = AccessCache(changes, clock)
+        self._support: AccessCache[SupportAccess] = AccessCache(changes, clock)
+        self._groups: AccessCache[GroupsAround] = AccessCache(changes, clock)
         self._verified: _Bounded[str, _Claims] = _Bounded(_MOST_TOKENS)
 
     def exchange(self, key_id: str, secret: str, address: str = "") -> AccessToken:
@@ -113,10 +126,18 @@ class Tokens:
         self._throttle.attempt(key_id, address)
         raise WrongCredentials("This access key id and API secret are not valid together, or are revoked.")
 
+    def issue_to(self, user_id: str) -> AccessToken:
+        """Give a token for a user who has just proven who they are. Raises Unauthenticated."""
+        holder = self.user(user_id)
+        if holder is None:
+            raise Unauthenticated("The access of this user has ended.", principal_id=user_id)
+        return self.issue(holder.principal)
+
     def issue(self, user: Principal) -> AccessToken:
         """Give a token for a user who has just logged in."""
         invariant(user.kind is PrincipalKind.USER, "service users exchange a key for their tokens")
-        return self._issue(user, None)
+        holder = self._user_holder(user.id)
+        return self._issue(user, None, holder.credentials_version if holder else 0)
 
     def authenticate(self, bearer: str) -> Principal:
         """Tell who a token was issued to, if it is still good.
@@ -129,13 +150,44 @@ class Tokens:
         if claims.exp <= now.timestamp():
             raise Unauthenticated(f"This token has expired. {_GET_ONE}")
         holder = self._key_holder(claims.key) if claims.key else self._user_holder(claims.sub)
-        if holder is None or not holder.may_come_in(now):
+        outdated = holder is not None and not claims.key and claims.ver != holder.credentials_version
+        if holder is None or outdated or not holder.may_come_in(now):
             message = "The access this token was issued for has ended or was revoked."
             raise Unauthenticated(message, principal_id=claims.sub)
         invariant(holder.principal.id == claims.sub, "a credential changed its owner")
         return holder.principal
 
-    def _issue(self, principal: Principal, key_id: str | None) -> AccessToken:
+    def user(self, user_id: str) -> store.Holder | None:
+        """Find a user who may come in now. user_id: a UUID."""
+        holder = self._user_holder(user_id)
+        return holder if holder is not None and holder.may_come_in(self._clock.now()) else None
+
+    def as_support(self, principal: Principal, org_id: str) -> Principal | None:
+        """Give what a support user of the operator is in another organization; None is nobody there.
+
+        Rule: semantics §2 — only while the organization grants it, and only what it grants.
+        """
+        if principal.kind is not PrincipalKind.USER or not _UUID.fullmatch(org_id):
+            return None
+        holder = self._user_holder(principal.id)
+        if holder is None or not holder.is_support:
+            return None
+        access = self._support.get(org_id) or self._load(
+            self._support, org_id, lambda _: org_id, lambda tx: store.support_access(tx, org_id)
+        )
+        if access is None or self._clock.now() >= access.ends_at:
+            return None
+        return Principal(principal.id, org_id, PrincipalKind.SUPPORT_USER, principal.name, access.statements)
+
+    def groups_around(self, org_id: str, type_name: str, item_id: str) -> frozenset[str]:
+        """Give the ids of the resource groups that a thing is in, directly and through others."""
+        key = (org_id, type_name, item_id)
+        around = self._groups.get(key) or self._load(
+            self._groups, key, lambda _: org_id, lambda tx: store.groups_of_item(tx, *key)
+        )
+        return around.ids if around is not None else frozenset()
+
+    def _issue(self, principal: Principal, key_id: str | None, holder_version: int = 0) -> AccessToken:
         issued_at = int(self._clock.now().timestamp())
         claims: dict[str, Any] = {
             "org": principal.org_id,
@@ -145,6 +197,8 @@ class Tokens:
         }
         if key_id is not None:
             claims["key"] = key_id
+        elif holder_version:
+            claims["ver"] = holder_version
         return AccessToken(jwt.encode(self._header, claims, self._key))
 
     def _verify(self, token: str) -> _Claims:
@@ -170,17 +224,26 @@ class Tokens:
 
     def _holder(self, kind: PrincipalKind, credential_id: str) -> store.Holder | None:
         """Give whom a credential belongs to, as the database had it a few seconds ago at most."""
-        now = self._clock.now()
-        cached = self._holders.get((kind, credential_id))
-        if cached is not None and abs(now - cached[0]) < HOLDERS_ARE_FRESH_FOR:
-            return cached[1]
-        if not _UUID.fullmatch(credential_id):
-            return None
-        with self._database.transaction(EVERY_ORGANIZATION) as tx:
-            holder = _LOADERS[kind](tx, credential_id)
-        if holder is not None:
-            self._holders.put((kind, credential_id), (now, holder))
-        return holder
+        key = (kind, credential_id)
+        cached = self._holders.get(key)
+        if cached is not None or not _UUID.fullmatch(credential_id):
+            return cached
+        return self._load(
+            self._holders, key, lambda h: h.principal.org_id, lambda tx: _LOADERS[kind](tx, credential_id)
+        )
+
+    def _load(
+        self,
+        cache: AccessCache[V],
+        key: Hashable,
+        org_of: Callable[[V], str],
+        find: Callable[[Transaction], V | None],
+    ) -> V | None:
+        def read() -> V | None:
+            with self._database.reading(EVERY_ORGANIZATION) as tx:
+                return find(tx)
+
+        return cache.load(key, org_of, read)
 
 
 def signing_key(secret: bytes) -> OctKey:

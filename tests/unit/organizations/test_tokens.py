@@ -81,7 +81,7 @@ def test_an_exchange_stores_nothing(tokens: Tokens, database: Database, acme: Bo
     event.listen(database.engine, "before_cursor_execute", lambda *args: asked.append(args[2]))
     for _ in range(3):
         tokens.authenticate(exchanged(tokens, acme))
-    assert [statement.split()[0] for statement in asked] == ["SELECT", "SELECT"]  # who is bound, whose key
+    assert [statement.split()[0] for statement in asked] == ["SELECT", "SELECT", "WITH"]
 
 
 @pytest.mark.parametrize(

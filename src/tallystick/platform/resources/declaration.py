@@ -118,6 +118,8 @@ class Resource:
 
 
 _REGISTRY: dict[type[Entity], Resource] = {}
+_VERBS = {False: ("create", "get", "update", "delete", "list"), True: ("get", "update")}
+"The routes of a collection, and of a singleton, where a declaration does not say."
 
 
 def resource(  # noqa: PLR0913 - a declaration reads best as keywords
@@ -128,7 +130,7 @@ def resource(  # noqa: PLR0913 - a declaration reads best as keywords
     filters: Sequence[Filter] = (),
     singleton: bool = False,
     max_page_size: int = 100,
-    verbs: Sequence[str] = ("create", "get", "update", "delete", "list"),
+    verbs: Sequence[str] | None = None,
     table: str | None = None,
 ) -> Callable[[type[E]], type[E]]:
     """Declare a class as a resource: table, JSON, CRUD, OpenAPI, events and permission follow from it.
@@ -154,7 +156,7 @@ def resource(  # noqa: PLR0913 - a declaration reads best as keywords
             max_page_size=max_page_size,
             request_type=request_type,
             read_request=reader(request_type),
-            verbs=frozenset({"get", "update"} if singleton else verbs),
+            verbs=frozenset(_VERBS[singleton] if verbs is None else verbs),
         )
         return cls
 

@@ -312,13 +312,18 @@ def replace_versioned(tx: Transaction, old: E, request: VersionedRequest) -> E:
     Omitted optional fields are cleared. Raises InvalidBody, StaleVersion.
     """
     declared = resource_of(type(old))
-    if request.version is None:
-        raise InvalidBody([Problem("version", "required", f"is required: the current one is {old.version}")])
-    if request.version != old.version:
-        raise stale(declared, request.version, old.version)
+    require_version(old, request)
     new = from_request(type(old), request)
     kept = {f.name: getattr(old, f.name) for f in declared.fields if f.hidden}
     return tx.update(old, msgspec.structs.replace(new, **kept))
+
+
+def require_version(old: Entity, request: VersionedRequest) -> None:
+    """Let an update pass that carries the current version. Raises InvalidBody, StaleVersion."""
+    if request.version is None:
+        raise InvalidBody([Problem("version", "required", f"is required: the current one is {old.version}")])
+    if request.version != old.version:
+        raise stale(resource_of(type(old)), request.version, old.version)
 
 
 def stale(declared: Resource, sent: int, current: int | None) -> StaleVersion:
