@@ -24,6 +24,7 @@ RESOURCES = [
     "Commitments",
     "BillConfig",
     "CompoundAggregation",
+    "Contract",
     "Counter",
     "CounterAdjustments",
     "CounterPricing",

@@ -94,6 +94,84 @@ def test_a_key_in_use_stays(world: World) -> None:
     assert codes(taken) == {"code": "duplicate"}
 
 
+def bespoke(world: World, product_id: str, account_id: str, code: str) -> tuple[str, str, str]:
+    """Make a plan for an account, with the price of a counter and of usage; give their ids."""
+    template = world.get(f"plans/{world.plan(product_id, f'{code}-base')['id']}")["planTemplateId"]
+    body = {"name": code, "code": code, "planTemplateId": template, "accountId": account_id}
+    plan = world.post("plans", body)["id"]
+    used = world.aggregation(world.meter(product_id, code)["id"])["id"]
+    price = world.pricing(plan, used, (0, 0, 1))["id"]
+    seats = world.post("counters", {"name": code, "code": code, "unit": "seat"})["id"]
+    band = {"lowerLimit": 0, "fixedPrice": 0, "unitPrice": 1}
+    counted = {"planId": plan, "counterId": seats, "startDate": "2020-01-01T00:00:00Z"}
+    return plan, price, world.post("counterpricings", {**counted, "pricingBands": [band]})["id"]
+
+
+def commitment(world: World, account_id: str, **more: Any) -> str:
+    body = {"accountId": account_id, "currency": "USD", "amount": 100, **YEAR, **more}
+    return str(world.post("commitments", body)["id"])
+
+
+ALL = ["CONTRACT", "ACCOUNTPLAN", "PREPAYMENT", "PRICINGS", "COUNTER_PRICINGS"]
+
+
+def test_end_dating_a_contract_ends_what_hangs_on_it_and_nothing_else(world: World) -> None:
+    config = world.get("organizationconfig")
+    world.put("organizationconfig", {**config, "timezone": "America/New_York"})
+    air = world.product()
+    top = world.account("top")["id"]
+    child = world.account("child", parentAccountId=top)["id"]
+    frame, other = contract(world, top)["id"], contract(world, top, "Other")["id"]
+    over = contract(world, top, "Over", endDate="2024-05-01")["id"]
+    plan, price, counted = bespoke(world, air, top, "own")
+    bespoke(world, air, top, "unattached")
+    attached = world.attach(top, plan, "2024-01-01", contractId=frame)["id"]
+    below = world.attach(child, world.plan(air, "std")["id"], "2024-01-01", contractId=frame)["id"]
+    beside = world.attach(top, world.plan(world.product("sea"), "sea")["id"], "2024-01-01", contractId=other)
+    promised, free = commitment(world, top, contractId=frame), commitment(world, top)
+
+    # August 31 begins at 04:00 UTC in New York.
+    body = {"endDate": "2024-08-31T04:00:00Z", "billingEntities": ALL}
+    done = world.put(f"contracts/{frame}/enddatebillingentities", body)
+    assert done["updatedEntities"] == {
+        "CONTRACT": [frame],
+        "ACCOUNTPLAN": [attached],
+        "PREPAYMENT": [promised],
+        "PRICINGS": [price],
+        "COUNTER_PRICINGS": [counted],
+    }
+    assert done["failedEntities"] == {kind: [] for kind in ALL}
+    for path, end in (
+        (f"contracts/{frame}", "2024-08-31"),
+        (f"commitments/{promised}", "2024-08-31"),
+        (f"accountplans/{attached}", "2024-08-31T04:00:00Z"),
+        (f"pricings/{price}", "2024-08-31T04:00:00Z"),
+        (f"counterpricings/{counted}", "2024-08-31T04:00:00Z"),
+    ):
+        stored = world.get(path)
+        assert (stored["endDate"], stored["version"]) == (end, 2)
+    assert "endDate" not in world.get(f"accountplans/{beside['id']}")
+    assert "endDate" not in world.get(f"accountplans/{below}")
+
+    some = {**body, "endDate": "2024-07-01T04:00:00Z", "applyToChildren": True}
+    done = world.put(
+        f"contracts/{frame}/enddatebillingentities", {**some, "billingEntities": ["ACCOUNTPLAN"]}
+    )
+    assert done["updatedEntities"] == {"ACCOUNTPLAN": [below, attached]}
+    assert world.get(f"contracts/{frame}")["version"] == 2  # it was not listed
+
+    done = world.put(
+        f"accounts/{top}/enddatebillingentities", {**some, "billingEntities": ["CONTRACT", "PREPAYMENT"]}
+    )
+    assert {k: set(v) for k, v in done["updatedEntities"].items()} == {
+        "CONTRACT": {frame, other},
+        "PREPAYMENT": {promised, free},
+    }
+    assert done["failedEntities"] == {"CONTRACT": [over], "PREPAYMENT": []}
+    assert done["statusMessage"] == "Some were not active at the end date."
+    assert world.put(f"contracts/{top}/enddatebillingentities", body, expect=404)["errors"] == []
+
+
 # --- bills --------------------------------------------------------------------------------------
 
 

@@ -1,20 +1,20 @@
-"""Verbs of accounts and account plans: search, children, replacing a plan, end-dating."""
+"""Verbs of accounts, account plans and contracts: search, children, replacing a plan, end-dating."""
 
 from collections.abc import Iterator
 from typing import Any, Literal
 
 from tallystick.accounts.account import Account
 from tallystick.accounts.account_plan import AccountPlan
-from tallystick.accounts.service import (
-    EndDated,
-    EndDateRequest,
-    ReplacedAccountPlan,
-    children,
-    end_date_entities,
-    replace_plan,
-)
+from tallystick.accounts.contract import Contract
+from tallystick.accounts.service import ReplacedAccountPlan, children, replace_plan
 from tallystick.api.crud import paging
 from tallystick.api.routes import Call, Permission, QueryParameter, Route, organization_path
+from tallystick.balances.end_dating import (
+    EndDated,
+    EndDateRequest,
+    end_date_account,
+    end_date_contract,
+)
 from tallystick.platform.resources import Page, resource_of
 from tallystick.platform.resources.pages import page_request
 from tallystick.platform.resources.search import LARGEST_SIZE, read_search, search
@@ -43,6 +43,7 @@ SEARCH_KEYS = {
 }
 READ = Permission("config:retrieve", resource_of(Account).permission_object)
 UPDATE = Permission("config:update", resource_of(Account).permission_object)
+END_CONTRACT = Permission("config:update", resource_of(Contract).permission_object)
 REPLACE = Permission("config:update", resource_of(AccountPlan).permission_object)
 
 
@@ -82,6 +83,17 @@ def account_routes() -> Iterator[Route]:
         answer=EndDated,
     )
     yield Route(
+        "PUT",
+        organization_path("contracts/{id}/enddatebillingentities"),
+        END_CONTRACT,
+        end_contract,
+        "endDateContractBillingEntities",
+        "Contract",
+        "End what hangs on a contract",
+        request=EndDateRequest,
+        answer=EndDated,
+    )
+    yield Route(
         "POST",
         organization_path("accountplans/{id}/replace"),
         REPLACE,
@@ -109,9 +121,15 @@ def list_children(call: Call) -> Any:
 
 
 def end_date(call: Call) -> Any:
-    """End plans and pricings of an account at a date."""
+    """End what an account is billed for at a date."""
     with call.writing() as tx:
-        return end_date_entities(tx, call.path["id"], call.body)
+        return end_date_account(tx, call.path["id"], call.body)
+
+
+def end_contract(call: Call) -> Any:
+    """End what hangs on a contract at a date."""
+    with call.writing() as tx:
+        return end_date_contract(tx, call.path["id"], call.body)
 
 
 def replace(call: Call) -> Any:

@@ -9,16 +9,9 @@ from decimal import Decimal
 
 import msgspec
 
+from tallystick.accounts.contract import UsageFilter
 from tallystick.kernel.decimals import RoundingMode
 from tallystick.rating.units import UsageRounding
-
-
-class FilterFrom(msgspec.Struct, frozen=True, rename="camel"):
-    """A contract's filter: only usage with the value (INCLUDE), or all but that (EXCLUDE; semantics §21)."""
-
-    dimension_code: str
-    value: str
-    mode: str
 
 
 class UsageSource(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
@@ -39,7 +32,8 @@ class UsageSource(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omi
     account_ids: tuple[str, ...]
     segment: dict[str, str] | None = None
     sql: str | None = None
-    filters: tuple[FilterFrom, ...] = ()
+    filters: tuple[UsageFilter, ...] = ()
+    "A contract's: which measurements count (semantics §21)."
 
 
 class InputFrom(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):

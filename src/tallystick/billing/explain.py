@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import msgspec
 
+from tallystick.accounts.contract import UsageFilterMode
 from tallystick.billing.derivation import (
     CalculatedFrom,
     ConversionFrom,
@@ -85,7 +86,7 @@ def _filtered(usage: UsageSource) -> str:
     """Tell a contract's filters: one of the values of each dimension, and none of those that are excluded."""
     kept: dict[str, list[str]] = {}
     for each in usage.filters:
-        sign = "=" if each.mode == "INCLUDE" else "!="
+        sign = "=" if each.mode is UsageFilterMode.INCLUDE else "!="
         kept.setdefault(f"{each.dimension_code} {sign} ", []).append(each.value)
     told = (f"{name}{(' or ' if '!' not in name else ' and ').join(values)}" for name, values in kept.items())
     return f", by contract only {', '.join(told)}" if kept else ""

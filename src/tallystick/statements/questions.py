@@ -6,6 +6,7 @@ import msgspec
 
 from tallystick.billing.bill import Bill
 from tallystick.billing.derivation import UsageSource
+from tallystick.billing.filters import slot_filters
 from tallystick.billing.line_item import LineItem
 from tallystick.catalogue.aggregation import Aggregation
 from tallystick.catalogue.meter import Meter
@@ -84,6 +85,7 @@ def plan_of(
     dimensions = tuple(_dimensions(definition, meter))
     figures = tuple(_figures(definition, meter))
     segments, segment, filters = _segment(line, meter, aggregations.get(usage.aggregation_id))
+    filters = (*filters, *slot_filters(meter, usage.filters))
     quantity = Asked(Method(usage.method), slot_of(meter, usage.field))
     is_weighted = quantity.method is Method.TIME_WEIGHTED
     asked = (*(() if is_weighted else (quantity,)), *(figure.asked for figure in figures))

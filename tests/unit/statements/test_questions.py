@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from tallystick.accounts.contract import UsageFilter, UsageFilterMode
 from tallystick.billing.bill import Bill
 from tallystick.billing.derivation import Derivation, ShareFrom
 from tallystick.catalogue.aggregation import Aggregation as CatalogueAggregation
@@ -156,3 +157,15 @@ def test_time_weights_are_asked_by_themselves() -> None:
     assert found.breakdown is None
     assert found.weighted is not None
     assert (found.weighted.method, found.weighted.per_account) == (Method.TIME_WEIGHTED, False)
+
+
+def test_a_contracts_filters_choose_what_is_told_apart() -> None:
+    item = line("1.00")
+    why = item.derivation
+    assert why is not None
+    assert why.usage is not None
+    filters = (UsageFilter(dimension_code="carrier", value="AA", mode=UsageFilterMode.EXCLUDE),)
+    usage = msgspec.structs.replace(why.usage, filters=filters)
+    found = plan(derivation=msgspec.structs.replace(why, usage=usage)).breakdown
+    assert found is not None
+    assert found.filters == (Filter(Slot.text(1), ("AA",), include=False),)

@@ -6,7 +6,7 @@ from decimal import Decimal
 import msgspec
 
 from tallystick.billing.calculate.inputs import BillInputs, Part, PlanTerms, PricedAggregation
-from tallystick.billing.derivation import CalculatedFrom, FilterFrom, InputFrom, UsageSource
+from tallystick.billing.derivation import CalculatedFrom, InputFrom, UsageSource
 from tallystick.billing.errors import UsageFilterUnknown
 from tallystick.calc.errors import CalculationError
 from tallystick.calc.expression import Compiled, compile_expression
@@ -149,5 +149,5 @@ def _source(
         account_ids=account_ids,
         segment=dict(segment) if segment else None,
         sql=aggregation.custom_sql,
-        filters=tuple(FilterFrom(f.dimension_code, f.value, f.mode.value) for f in terms.usage_filters),
+        filters=terms.usage_filters,
     )
