@@ -30,6 +30,8 @@ from tallystick.exports.usage import UsageRows
 from tallystick.kernel.clock import Clock
 from tallystick.notifications.tell import Teller
 from tallystick.organizations.access_cache import AccessChanges
+from tallystick.organizations.audit import record_audit
+from tallystick.organizations.audit_chain import AuditSealing
 from tallystick.organizations.mails import AccessMails
 from tallystick.organizations.service import all_organizations
 from tallystick.organizations.throttle import Throttle
@@ -124,6 +126,7 @@ def open_platform(
 
         def record(tx: Transaction, /, *changes: Change) -> None:
             record_change(tx, *changes)
+            record_audit(tx, *changes)
             resolution.note_change(tx, *changes)
             lookups.note_change(tx, *changes)
             note_changes(tx, *changes)
@@ -211,7 +214,12 @@ def open_beside_server(settings: Settings, clock: Clock | None = None) -> Iterat
         postgres = EmbeddedPostgres(home).beside()
     if postgres is None:
         raise PostgresFailed(f"The server on {home.path} is starting or stopping. Try again in a moment.")
-    database = Database(postgres.url, clock, record_change)
+
+    def record(tx: Transaction, /, *changes: Change) -> None:
+        record_change(tx, *changes)
+        record_audit(tx, *changes)
+
+    database = Database(postgres.url, clock, record)
     try:
         yield database
     finally:
@@ -282,6 +290,7 @@ def make_due(platform: Platform, services: Services) -> DueRunner:
         BalanceSchedules(platform.database),
         ExportsDue(platform.database, services.files),
         make_teller(platform),
+        AuditSealing(platform.database),
     )
     return DueRunner(platform.database, dues, partial(all_organizations, platform.database))
 

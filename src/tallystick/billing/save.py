@@ -27,6 +27,7 @@ from tallystick.billing.store import (
 )
 from tallystick.events.record import events
 from tallystick.kernel.errors import Invalid, TallystickError
+from tallystick.organizations.audit import append_many
 from tallystick.organizations.organization_config import OrganizationConfig
 from tallystick.platform.ids import new_id
 from tallystick.platform.resources import Transaction
@@ -93,7 +94,7 @@ def save_bills(tx: Transaction, drafts: Sequence[Draft], failures: Sequence[Fail
 
 
 def write_changes(tx: Transaction, changes: Iterable[BillChange]) -> None:
-    """Write bills and lines, many in one statement, and an event for each bill that changed."""
+    """Write bills and lines, many in one statement; an event for each, an audit entry for all."""
     changed = [_with_stale_statement(c) for c in changes if c.outcome is not Outcome.UNCHANGED]
     insert_entities(tx, Bill, [c.new for c in changed if c.outcome is Outcome.CREATED])
     update_entities(tx, Bill, [c.new for c in changed if c.outcome is Outcome.UPDATED])
@@ -101,6 +102,8 @@ def write_changes(tx: Transaction, changes: Iterable[BillChange]) -> None:
     insert_entities(tx, LineItem, [line for c in changed for line in c.inserted])
     update_entities(tx, LineItem, [line for c in changed for line in c.updated])
     insert_rows(tx, events, [_event(tx, change) for change in changed])
+    for outcome in (Outcome.CREATED, Outcome.UPDATED):
+        append_many(tx, outcome.value, "bill", [c.new.id for c in changed if c.outcome is outcome])
     for follow in bill_followers:
         follow(tx, [(change.old, change.new) for change in changed])
 

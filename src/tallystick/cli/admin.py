@@ -52,7 +52,7 @@ def bootstrap(
         Print one JSON document.
     """
     settings = settings_with(home)
-    with _database(settings) as database:
+    with database_of(settings) as database:
         made = make_organization(
             database,
             database.clock,
@@ -91,7 +91,7 @@ def migrate(*, home: Path | None = None, json: bool = False) -> None:
 
 
 @contextmanager
-def _database(settings: Settings) -> Iterator[Database]:
+def database_of(settings: Settings) -> Iterator[Database]:
     """Open the database; where a server holds the home, beside that server."""
     with ExitStack() as stack:
         try:

@@ -50,6 +50,16 @@ GROUPS = {
             "migrate": "Bring the database to this version.",
         },
     ),
+    "admin audit": (
+        server_group,
+        "Check the record of changes.",
+        {"verify": "Compute the chain of hashes of the audit log again and compare."},
+    ),
+    "admin support": (
+        server_group,
+        "Say who may support organizations that let them in.",
+        {"add": "Make a user a support user.", "remove": "Let a user be one no longer."},
+    ),
     "admin usage": (
         server_group,
         "Measure stored usage, and drop old months of it.",

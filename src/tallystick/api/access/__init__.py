@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from tallystick.api.access.audit import audit_routes
 from tallystick.api.access.invitations import invitation_routes
 from tallystick.api.access.organization import organization_routes
 from tallystick.api.access.passwords import password_routes
@@ -19,6 +20,7 @@ def access_routes() -> Iterator[Route]:
     yield from user_routes()
     yield from invitation_routes()
     yield from password_routes()
+    yield from audit_routes()
     yield from policy_routes()
     yield from resource_group_routes()
     yield from service_user_routes()
