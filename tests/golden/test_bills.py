@@ -10,11 +10,15 @@ import msgspec
 import pytest
 
 from tallystick.accounts.account_plan import ChildBillingMode
+from tallystick.accounts.contract import UsageFilter, UsageFilterMode
 from tallystick.billing.calculate import BillInputs, calculate_bill
-from tallystick.billing.calculate.inputs import CurrencyRule
+from tallystick.billing.calculate.inputs import CurrencyRule, Part, PricedAggregation
+from tallystick.billing.calculate.slices import usage_slices
 from tallystick.billing.explain import explain
 from tallystick.billing.lines import bill_of, lines_of
+from tallystick.catalogue.meter import DataField, FieldCategory
 from tallystick.kernel.decimals import RoundingMode
+from tallystick.kernel.periods import BillingFrequency
 from tallystick.kernel.zones import parse_zone
 from tallystick.pricing.plan_group import PlanGroup
 from tallystick.pricing.pricing import PricingType
@@ -22,12 +26,14 @@ from tallystick.rating.method import Method
 from tallystick.rating.units import UsageRounding
 from tests.unit.billing.drafts import (
     BILL_ID,
+    METER,
     OnPlan,
     aggregation,
     bill_inputs,
     compound,
     counter,
     family,
+    own_keys,
     priced,
     suite,
     utc,
@@ -132,6 +138,46 @@ def plan_group_with_minimum_of_1000_in_advance() -> BillInputs:
     return _suite("1000", minimum_spend_bill_in_advance=True)
 
 
+def contract_filtered_and_limited() -> BillInputs:
+    """A contract from January 10 up to 25 that limits, for EU and US without trials: 15 of 31 days."""
+    on = OnPlan(
+        standing="31", prices=[priced([("0", "0", "1")])], start=utc(2024, 1, 10), end=utc(2024, 1, 25)
+    )
+    include, exclude = UsageFilterMode.INCLUDE, UsageFilterMode.EXCLUDE
+    kept = (("kind", "trial", exclude), ("region", "EU", include), ("region", "US", include))
+    filters = tuple(UsageFilter(dimension_code=d, value=v, mode=mode) for d, v, mode in kept)
+    terms = msgspec.structs.replace(on.terms(), usage_filters=filters)
+    fields = [DataField(category=FieldCategory.WHERE, code=c, name=c) for c in ("kind", "region")]
+    meter = msgspec.structs.replace(METER, data_fields=[*METER.data_fields, *fields])
+    price = PricedAggregation.simple(on.prices[0].pricing, Part(aggregation(), meter, None))
+    terms = msgspec.structs.replace(terms, own=(price,))
+    (piece,) = usage_slices(terms, terms.period)
+    return bill_inputs([terms], {key: D("123.45") for key in own_keys(piece)})
+
+
+def consolidated_week_and_month() -> BillInputs:
+    """What closes on February 1: a week from January 25, a month, and a quarter that began in November."""
+    week = OnPlan(
+        standing="7",
+        prices=[priced([("0", "0", "1")], aggregation("Calls"), "call-price")],
+        frequency=BillingFrequency.WEEKLY,
+        epoch=date(2022, 1, 6),
+        start=utc(2024, 1, 25),
+        account_plan_id="weekly",
+    )
+    month = OnPlan(standing="31", prices=[priced()], account_plan_id="monthly", product_id="storage")
+    quarter = OnPlan(
+        standing="90", interval=3, epoch=date(2022, 2, 1), start=utc(2023, 11, 1), account_plan_id="quarterly"
+    )
+    plans = [quarter.terms(), month.terms(), week.terms()]
+    used = {key: D(10) for t in plans for piece in usage_slices(t, t.period) for key in own_keys(piece)}
+    inputs = bill_inputs(plans, used)
+    head = msgspec.structs.replace(
+        inputs.head, grouping="ALL", frequency=BillingFrequency.MIXED, interval=1, dates=plans[0].period.dates
+    )
+    return msgspec.structs.replace(inputs, head=head)
+
+
 CASES = (
     tiered_with_standing_charge,
     first_bill_before_the_epoch,
@@ -144,6 +190,8 @@ CASES = (
     plan_group_without_minimum,
     plan_group_with_minimum_of_250,
     plan_group_with_minimum_of_1000_in_advance,
+    contract_filtered_and_limited,
+    consolidated_week_and_month,
 )
 
 

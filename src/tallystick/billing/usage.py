@@ -51,7 +51,7 @@ def load_quantities(queries: UsageQueries, org_id: str, wanted: Wanted) -> Quant
     parts: dict[Asked, Part] = {}
     keys: dict[Asked, set[UsageKey]] = {}
     for each, key in wanted:
-        if key.filters and each.unknown_dimension(key.filters):
+        if each.unknown_dimension(key.filters):
             continue  # its bill will fail for that
         asked = (each.aggregation.id, each.segment is None, key.filters)
         parts.setdefault(asked, each)

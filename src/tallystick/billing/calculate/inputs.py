@@ -1,6 +1,6 @@
 """Everything a bill is calculated from. Values only: `load` fills them, the steps read them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, tzinfo
 from decimal import Decimal
 from typing import NamedTuple
@@ -65,8 +65,10 @@ class Part(msgspec.Struct, frozen=True):
         """Name the quantity of some accounts' usage in a window."""
         return UsageKey(self.aggregation.id, account_ids, window, self.segment, filters)
 
-    def unknown_dimension(self, filters: Iterable[UsageFilter]) -> str | None:
+    def unknown_dimension(self, filters: Collection[UsageFilter]) -> str | None:
         """Give a dimension of filters that the meter does not have, if there is one."""
+        if not filters:
+            return None
         known = {field.code for field in self.meter.fields if field.category.is_dimension}
         return next((f.dimension_code for f in filters if f.dimension_code not in known), None)
 
