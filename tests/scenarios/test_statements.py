@@ -5,12 +5,15 @@ import json
 import time
 from collections.abc import Callable
 from decimal import Decimal
-from io import StringIO
+from io import BytesIO, StringIO
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from pypdf import PdfReader
 
+from tallystick.cli.main import main
 from tests.support.world import World
 
 
@@ -267,3 +270,64 @@ def test_taking_an_approval_back_and_giving_it_again_makes_no_second_statement(w
         for job in world.get("statementjobs", billId=bill["id"])["data"]:
             ended(world, job)
     assert len(world.get("statementjobs", billId=bill["id"])["data"]) == 1
+
+
+# --- documents ------------------------------------------------------------------------------------
+
+
+def pdf_text(world: World, path: str) -> str:
+    answer = world.http.get(f"/organizations/{world.org_id}/{path}")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/pdf"), answer.text
+    reader = PdfReader(BytesIO(answer.content))
+    return " ".join(" ".join(page.extract_text() for page in reader.pages).split())
+
+
+def test_a_bill_as_it_is_sent(world: World) -> None:
+    bill = bill_of_may(world, name="Müller & Söhne #1")
+    path = f"bills/{bill['id']}/pdf"
+    text = pdf_text(world, path)
+    for shown in ("Müller & Söhne #1", "$60.00", "$70.00", "Draft", "400 mi", "$0.15", "how each amount"):
+        assert shown in text
+    assert "how each amount" not in pdf_text(world, f"{path}?appendix=false")
+
+    assert world.get("documentsettings")["version"] == 0
+    german = {"locale": "de", "vendorName": "Nordwind GmbH", "taxId": "DE1", "footer": "HRB 1"}
+    stored = world.put("documentsettings", {**german, "appendix": False})
+    assert (stored["version"], world.get("documentsettings")["locale"]) == (1, "de")
+    text = pdf_text(world, path)
+    for shown in ("Rechnung", "70,00 $", "Nordwind GmbH", "Steuernummer: DE1", "HRB 1", "01.05.2025"):
+        assert shown in text
+    assert "Anhang" not in text
+    assert world.put("documentsettings", german, expect=400)["errors"][0]["field"] == "version"
+    refused = world.put("documentsettings", {**german, "version": 1, "locale": "xx-nowhere"}, expect=400)
+    assert refused["errors"][0]["code"] == "unknown_locale"
+    assert world.get("bills/01939c1e-0000-7000-8000-000000000000/pdf", expect=404)
+
+
+def test_a_statement_as_it_is_sent(world: World) -> None:
+    bill = bill_of_may(world)
+    path = f"bills/{bill['id']}/statement/pdf"
+    assert world.get(path, expect=404)["code"] == "statement_not_found"
+    ended(world, world.post("statementjobs", {"billId": bill["id"]}))
+    text = pdf_text(world, path)
+    for shown in ("Usage statement", "May 1, 2025 \u2013 May 31, 2025", "400 mi", "$60.00", "$70.00"):
+        assert shown in text
+
+
+def run(*words: str) -> int:
+    with pytest.raises(SystemExit) as exited:
+        main(words)
+    return int(exited.value.code or 0)
+
+
+def test_saving_a_bill_from_the_command_line(
+    world: World, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    bill = bill_of_may(world)
+    connection = ["--url", world.url, "--key", world.key, "--secret", world.secret, "--org", world.org_id]
+    out = tmp_path / "may.pdf"
+    assert run("bill", "pdf", "acme", "--out", str(out), "--no-appendix", *connection) == 0
+    assert "70.00" in PdfReader(out).pages[0].extract_text()
+    assert f"{out.name}" in capfd.readouterr().out.replace("\n", "")
+    assert run("bill", "pdf", bill["id"], "--statement", "--out", str(out), *connection) == 1
+    assert "no JSON statement" in " ".join(capfd.readouterr().err.split())

@@ -17,7 +17,7 @@ FORBIDDEN = {
     ),
     "a folder outside the project (copy in what is needed)": r"[.][.]/shared",
 }
-BINARY = {".parquet", ".png", ".ico", ".woff2", ".gz"}
+BINARY = {".parquet", ".png", ".ico", ".woff2", ".gz", ".otf", ".ttf"}
 
 
 def foreign(text: str) -> list[str]:

@@ -19,6 +19,7 @@ from tallystick.api.compound_aggregations import compound_aggregation_routes
 from tallystick.api.counters import counter_routes
 from tallystick.api.crud import crud_routes
 from tallystick.api.docs_page import docs_routes
+from tallystick.api.documents import document_routes
 from tallystick.api.events import event_routes
 from tallystick.api.explorer import explorer_routes
 from tallystick.api.exports import export_routes
@@ -46,6 +47,7 @@ ROUTES = (
     *memo_routes(),
     *compound_aggregation_routes(),
     *counter_routes(),
+    *document_routes(),
     *event_routes(),
     *lookup_table_routes(),
     *lookup_row_routes(),

@@ -1,9 +1,11 @@
-"""`tallystick bill …`: run, show and explain bills."""
+"""`tallystick bill …`: run, show and explain bills, and save them as PDF."""
 
 import calendar
 import re
+import sys
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import Any, Literal, Self
 
 from cyclopts import Parameter
@@ -133,6 +135,41 @@ def explain(
     for each, explanation in told:
         console.print(explanation_view(each, explanation, found["currency"]))
         console.print()
+
+
+def pdf(
+    bill: str,
+    *,
+    out: Path | None = None,
+    statement: bool = False,
+    no_appendix: bool = False,
+    connection: Connection = NOWHERE,
+) -> None:
+    """Save a bill as PDF, as it is sent to the customer.
+
+    Parameters
+    ----------
+    bill
+        The bill's id, or an account's code for its latest bill.
+    out
+        The file to write; `-` is standard output. Otherwise bill-NUMBER.pdf in this folder.
+    statement
+        The bill's statement instead, once one was made.
+    no_appendix
+        Leave out how each amount came about; otherwise it is as the organization's settings say.
+    """
+    with Client(resolve(connection)) as client:
+        found = find_bill(client, bill)
+        path = f"bills/{found['id']}/{'statement/' if statement else ''}pdf"
+        content = client.file(path, appendix="false" if no_appendix else None)
+    kind = "statement" if statement else "bill"
+    number = found.get("sequentialInvoiceNumber") or found["id"]
+    place = out or Path(f"{kind}-{re.sub(r'[^A-Za-z0-9._-]', '_', number)}.pdf")
+    if str(place) == "-":
+        sys.stdout.buffer.write(content)
+        return
+    place.write_bytes(content)
+    on_output().print(Text(f"{place} written."))
 
 
 def job_request(client: Client, scope: Scope) -> dict[str, Any]:

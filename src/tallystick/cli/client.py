@@ -100,6 +100,21 @@ class Client:
         repeatable: bool = False,
     ) -> Any:
         """Send a request below the organization's path; give the answer. Raises Refused, CommandError."""
+        return _decode(self._send(method, path, query=query, body=body, repeatable=repeatable))
+
+    def file(self, path: str, **query: Any) -> bytes:
+        """Read a file below the organization's path. Raises Refused, CommandError."""
+        return self._send("GET", path, query=query, body=None, repeatable=True)
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Any] | None,
+        body: bytes | None,
+        repeatable: bool,
+    ) -> bytes:
         where = f"/organizations/{self.connection.org}/{path}"
         params = {name: str(value) for name, value in (query or {}).items() if value is not None}
 
@@ -113,7 +128,7 @@ class Client:
             answer = self._patiently(send, repeatable=repeatable)
         if answer.is_error:
             raise refusal(answer)
-        return _decode(answer.content)
+        return answer.content
 
     def interface(self) -> Any:
         """Read the server's OpenAPI document. Raises Refused, CommandError."""

@@ -70,11 +70,12 @@ GROUPS = {
     ),
     "bill": (
         client_group,
-        "Run, show and explain bills.",
+        "Run, show and explain bills, and save them as PDF.",
         {
             "run": "Run bills and list them, the largest first.",
             "show": "Show a bill and its lines.",
             "explain": "Explain where the amounts of a bill come from.",
+            "pdf": "Save a bill as PDF, as it is sent to the customer.",
         },
     ),
 }

@@ -57,6 +57,7 @@ def test_help_lists_every_command_with_a_sentence(capsys: Output) -> None:
         "bill run",
         "bill show",
         "bill explain",
+        "bill pdf",
         "admin bootstrap",
         "admin migrate",
     ],

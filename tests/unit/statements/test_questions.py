@@ -132,6 +132,24 @@ def test_a_segment_that_is_gone_is_asked_by_its_values() -> None:
     assert (found.segment, found.filters) == (None, (Filter(Slot.text(1), ("BA",)),))
 
 
+def test_a_contracts_filters_hold() -> None:
+    usage = line("1.00").derivation
+    assert usage is not None
+    assert usage.usage is not None
+    filters = (
+        UsageFilter(dimension_code="carrier", value="AA", mode=UsageFilterMode.EXCLUDE),
+        UsageFilter(dimension_code="destination", value="ORD", mode=UsageFilterMode.INCLUDE),
+    )
+    filtered = Derivation(usage=msgspec.structs.replace(usage.usage, filters=filters))
+    found = plan(derivation=filtered, segment={"carrier": "BA", "destination": "*"}).breakdown
+    assert found is not None
+    assert found.filters == (
+        Filter(Slot.text(1), ("BA",)),
+        Filter(Slot.text(1), ("AA",), include=False),
+        Filter(Slot.text(0), ("ORD",)),
+    )
+
+
 def test_whose_usage_a_line_is_for() -> None:
     usage = line("1.00").derivation
     assert usage is not None

@@ -1,0 +1,1 @@
+"""Documents for customers: bills and statements as PDF, in the organization's language."""
