@@ -34,6 +34,7 @@ from tallystick.organizations.audit import record_audit
 from tallystick.organizations.audit_chain import AuditSealing
 from tallystick.organizations.mails import AccessMails
 from tallystick.organizations.service import all_organizations
+from tallystick.organizations.sessions import Sessions
 from tallystick.organizations.throttle import Throttle
 from tallystick.organizations.tokens import Tokens
 from tallystick.platform.clickhouse.embedded import EmbeddedClickHouse
@@ -152,15 +153,16 @@ def open_services(platform: Platform, step: Step = lambda _: None) -> Iterator[S
         stack.callback(writer.close)
         secret = signing_secret(platform)
         throttle = Throttle(platform.clock)
+        tokens = Tokens(platform.database, platform.clock, secret, throttle=throttle, changes=platform.access)
         lookups = partial(platform.lookups.of, platform.database)
         derive = Derivation(platform.database, platform.resolution, lookups)
         files = _files(platform)
         yield Services(
             clock=platform.clock,
             database=platform.database,
-            tokens=Tokens(
-                platform.database, platform.clock, secret, throttle=throttle, changes=platform.access
-            ),
+            tokens=tokens,
+            sessions=Sessions(platform.database, platform.clock, tokens, secret),
+            always_secure=platform.settings.base_url.startswith("https://"),
             throttle=throttle,
             ingest=Ingest(platform.database, writer, platform.resolution, derive),
             signed_urls=SignedUrls(secret, platform.clock),

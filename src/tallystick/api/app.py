@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 from typing import Any
@@ -13,6 +14,7 @@ from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import File
 
+from tallystick.api.access.cookies import SESSION, cookie_of, set_cookie
 from tallystick.api.errors import (
     BodyTooLarge,
     MethodNotAllowed,
@@ -21,10 +23,11 @@ from tallystick.api.errors import (
     error_answer,
 )
 from tallystick.api.idempotency import HEADER, REPLAYED, Replayed, answer_once
-from tallystick.api.routes import KNOWN, Call, FileAnswer, PageAnswer, Permission, Route, all_routes
+from tallystick.api.routes import KNOWN, Answered, Call, FileAnswer, PageAnswer, Permission, Route, all_routes
 from tallystick.api.services import Services
 from tallystick.organizations.errors import Unauthenticated
 from tallystick.organizations.principal import Principal, PrincipalKind, require
+from tallystick.organizations.sessions import IDLE
 from tallystick.platform.database import NOBODY
 from tallystick.platform.ids import new_id
 from tallystick.platform.incoming import IncomingFile
@@ -32,6 +35,8 @@ from tallystick.platform.resources.wire import encode, parse, read
 
 WORKER_THREADS = 40
 JSON = "application/json"
+RENEWED = "renewed_session"
+"Where a request keeps the cookie that its answer is to set."
 STREAM_CHUNK_BYTES = 1024 * 1024
 "So much of a streamed body is collected before a thread writes it."
 
@@ -73,7 +78,11 @@ def _route_handler(route: Route, services: Services, threads: ThreadPoolExecutor
             return File(content.path, media_type=content.media_type, filename=content.name)
         if isinstance(content, PageAnswer):
             return Response(content.content, media_type=content.media_type, headers=dict(content.headers))
-        return _response(HTTPStatus.OK, content, REPLAYED if type(content) is Replayed else {}, request_id)
+        if isinstance(content, Answered):
+            headers = {**_cookies(request, services), **content.headers}
+            return _response(content.status, content.content, headers, request_id)
+        replayed = REPLAYED if type(content) is Replayed else {}
+        return _response(HTTPStatus.OK, content, {**_cookies(request, services), **replayed}, request_id)
 
     path = route.path.replace("}", ":str}")
     make = HTTPRouteHandler(
@@ -134,6 +143,8 @@ def _require(
 def _carry_out(route: Route, call: Call) -> Any:
     """Run the verb, and encode its answer if it is not sent as it is."""
     result = route.handler(call)
+    if isinstance(result, Answered):
+        return replace(result, content=encode(result.content))
     return result if route.streams or isinstance(result, bytes | FileAnswer | PageAnswer) else encode(result)
 
 
@@ -143,11 +154,38 @@ def _address(request: AnyRequest) -> str:
 
 
 def _principal(request: AnyRequest, services: Services, path: Mapping[str, str]) -> Principal:
-    """Give the caller that the bearer token names. Raises Unauthenticated, WrongOrganization."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    """Give the caller that the token or the session names. Raises Unauthenticated, WrongOrganization."""
+    authorization = request.headers.get("authorization", "")
+    cookie = None if authorization else cookie_of(request.headers, SESSION)
+    if cookie is not None:
+        return _in(services, _of_session(request, services, cookie), path)
+    scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise Unauthenticated("Send `Authorization: Bearer …` with a token from POST /oauth/token.")
-    principal = services.tokens.authenticate(token.strip())
+    return _in(services, services.tokens.authenticate(token.strip()), path)
+
+
+def _of_session(request: AnyRequest, services: Services, cookie: str) -> Principal:
+    """Give whose session a cookie is. Raises Unauthenticated, CsrfTokenWrong."""
+    session = services.sessions.find(cookie)
+    if request.method not in {"GET", "HEAD"}:
+        services.sessions.check_csrf(session, request.headers.get("x-csrf-token", ""))
+    if session.renewed is not None:
+        request.state[RENEWED] = session.renewed
+    return session.principal
+
+
+def _cookies(request: AnyRequest, services: Services) -> dict[str, str]:
+    """Give the header that turns the session's cookie over, when it is time."""
+    renewed = request.state.get(RENEWED)
+    if renewed is None:
+        return {}
+    secure = services.always_secure or request.headers.get("x-forwarded-proto", "") == "https"
+    return {"set-cookie": set_cookie(SESSION, str(renewed), IDLE, secure=secure)}
+
+
+def _in(services: Services, principal: Principal, path: Mapping[str, str]) -> Principal:
+    """Give what a caller is in the organization of the path. Raises WrongOrganization."""
     org_id = path.get("orgId", "")
     if org_id != principal.org_id:
         supporting = services.tokens.as_support(principal, org_id)

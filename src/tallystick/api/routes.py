@@ -83,6 +83,11 @@ class Call:
         """Open a transaction in the caller's organization and name."""
         return self.services.database.transaction(self.org_id, self.principal.id)
 
+    @property
+    def is_secure(self) -> bool:
+        """Tell whether the caller came over TLS, as a proxy in front or the operator says."""
+        return self.services.always_secure or self.headers.get("x-forwarded-proto", "") == "https"
+
     def link(self, path: str, lifetime: timedelta) -> str:
         """Give the whole address of a path on this server, as the caller reached it, signed for a time."""
         scheme, host = self.headers.get("x-forwarded-proto", "http"), self.headers.get("host", "localhost")
@@ -117,6 +122,15 @@ class PageAnswer:
     content: bytes
     media_type: str
     headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Answered:
+    """An answer with headers of its own, such as a cookie; status: 302 sends a browser on."""
+
+    content: Any
+    headers: Mapping[str, str]
+    status: int = 200
 
 
 @dataclass(frozen=True)

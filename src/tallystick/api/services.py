@@ -11,6 +11,7 @@ from tallystick.catalogue.lookup_files import LookupFiles
 from tallystick.explorer.service import Explorer
 from tallystick.exports.usage import UsageRows
 from tallystick.kernel.clock import Clock
+from tallystick.organizations.sessions import Sessions
 from tallystick.organizations.throttle import Throttle
 from tallystick.organizations.tokens import Tokens
 from tallystick.platform.database import Database
@@ -36,6 +37,9 @@ class Services:
     explorer: Explorer
     files: Files
     mailer: Mailer
+    sessions: Sessions
+    always_secure: bool
+    "People reach this server over TLS only."
     retention: UsageRetention
     statements: StatementRunner
     usage_rows: UsageRows

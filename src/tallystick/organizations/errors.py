@@ -48,6 +48,24 @@ class ResetNotOpen(Forbidden):
     code = "reset_not_open"
 
 
+class CsrfTokenWrong(Forbidden):
+    """A change came with a session's cookie, but not from the session's own pages."""
+
+    code = "csrf_token_wrong"
+
+
+class CrossSite(Forbidden):
+    """Another site's page asks for what only this server's own pages may."""
+
+    code = "cross_site"
+
+
+class SignOnRefused(Forbidden):
+    """The issuer vouches for somebody who is not let in, or what it says does not hold."""
+
+    code = "sign_on_refused"
+
+
 class TooManyAttempts(TooMany):
     """Too many failed log-ins lately, with this name or from this address."""
 

@@ -85,7 +85,7 @@ class MailFolder:
         """Write the mail. One that is sent again is written again."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         name = f"{self._clock.now():%Y%m%dT%H%M%S}-{new_id()}.eml"
-        draft = self._folder / f".{name}"
+        draft = self._folder / f"{name}.part"
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(bytes(message(mail, self._sender, self._clock)))
         draft.replace(self._folder / name)

@@ -5,6 +5,7 @@ from typing import Final
 import structlog
 
 from tallystick.events.retention import forget_events
+from tallystick.organizations.sessions import forget_sessions
 from tallystick.platform.database import EVERY_ORGANIZATION, Database
 from tallystick.platform.idempotency import forget_answers
 from tallystick.platform.jobs import Jobs
@@ -24,6 +25,11 @@ def register_forgetting(jobs: Jobs, database: Database) -> None:
 def forget_old(database: Database) -> None:
     """Delete, for all organizations, old events, rejected measurements, and answers kept under keys."""
     with database.transaction(EVERY_ORGANIZATION) as tx:
-        gone = {"events": forget_events(tx), "rejected": forget_failures(tx), "answers": forget_answers(tx)}
+        gone = {
+            "events": forget_events(tx),
+            "rejected": forget_failures(tx),
+            "answers": forget_answers(tx),
+            "sessions": forget_sessions(tx),
+        }
     if any(gone.values()):
         _log.info("forgotten", **gone)

@@ -9,6 +9,7 @@ from tallystick.api.access.passwords import password_routes
 from tallystick.api.access.policies import policy_routes
 from tallystick.api.access.resource_groups import resource_group_routes
 from tallystick.api.access.service_users import service_user_routes
+from tallystick.api.access.sessions import session_routes
 from tallystick.api.access.support import support_routes
 from tallystick.api.access.users import user_routes
 from tallystick.api.routes import Route
@@ -24,4 +25,5 @@ def access_routes() -> Iterator[Route]:
     yield from policy_routes()
     yield from resource_group_routes()
     yield from service_user_routes()
+    yield from session_routes()
     yield from support_routes()
