@@ -21,7 +21,7 @@ from tallystick.kernel.decimals import RoundingMode
 from tallystick.kernel.periods import BillingFrequency
 from tallystick.kernel.zones import parse_zone
 from tallystick.pricing.plan_group import PlanGroup
-from tallystick.pricing.pricing import PricingType
+from tallystick.pricing.pricing import PricingBand, PricingType
 from tallystick.rating.method import Method
 from tallystick.rating.units import UsageRounding
 from tests.unit.billing.drafts import (
@@ -29,7 +29,10 @@ from tests.unit.billing.drafts import (
     METER,
     OnPlan,
     aggregation,
+    balance,
     bill_inputs,
+    charge,
+    commitment,
     compound,
     counter,
     family,
@@ -37,6 +40,7 @@ from tests.unit.billing.drafts import (
     priced,
     suite,
     utc,
+    with_ledger,
 )
 
 D = Decimal
@@ -178,7 +182,70 @@ def consolidated_week_and_month() -> BillInputs:
     return msgspec.structs.replace(inputs, head=head)
 
 
+def commitment_fee_and_draw_down() -> BillInputs:
+    """The first of twelve: a fee of $1,250, and 20,000 transactions at $0.46 covered by the commitment."""
+    transactions = aggregation("Transactions", unit="transactions")
+    on = OnPlan(prices=[priced([("0", "0", "0.46")], transactions)], standing="50")
+    promised = commitment(billing_plan_id="plan", overage_surcharge_percent=D(1))
+    return with_ledger(on.bill("20000"), promised)
+
+
+def commitment_exhausted_with_surcharge() -> BillInputs:
+    """5,800 are left of 15,000; 20,000 transactions cost 9,200: the rest is owed, and 1 % on top of it."""
+    transactions = aggregation("Transactions", unit="transactions")
+    on = OnPlan(prices=[priced([("0", "0", "0.46")], transactions)])
+    promised = commitment(
+        "5800", billing_plan_id="plan", overage_surcharge_percent=D(1), amount_spent=D(9200)
+    )
+    return with_ledger(on.bill("20000", number=1), promised)
+
+
+def separate_overage_with_bands() -> BillInputs:
+    """$42.50 are left: 45 of 100 GB are within; the 55 beyond are priced by the bands for overage."""
+    price = priced(
+        [("0", "5", "1"), ("30", "0", "0.5")],
+        overage_pricing_bands=[
+            PricingBand(lower_limit=D(0), fixed_price=D(0), unit_price=D(2)),
+            PricingBand(lower_limit=D(50), fixed_price=D(0), unit_price=D("1.5")),
+        ],
+    )
+    promised = commitment("42.5", separate_overage_usage=True)
+    return with_ledger(OnPlan(prices=[price]).bill("100"), promised)
+
+
+def balance_for_part_of_a_period() -> BillInputs:
+    """Euro credits that begin on January 11: they cover 21 of 31 days of usage and standing charge."""
+    on = OnPlan(standing="31", prices=[priced([("0", "0", "0.31")])])
+    credits_ = balance("500", currency="EUR", start_date=utc(2024, 1, 11))
+    rates = {("EUR", "USD"): D("1.12")}
+    currencies = {name: CurrencyRule(2, RoundingMode.HALF_UP) for name in ("USD", "EUR")}
+    return with_ledger(on.bill("1000", rates=rates, currencies=currencies), credits_)
+
+
+def balance_rolls_over() -> BillInputs:
+    """$250 that end on January 11, of which 80 may be used until the 21st: 100, 80, and 130 owed."""
+    on = OnPlan(prices=[priced([("0", "0", "0.31")])])
+    ends = balance(
+        "250", end_date=utc(2024, 1, 11), rollover_end_date=utc(2024, 1, 21), rollover_amount=D(80)
+    )
+    return with_ledger(on.bill("1000"), ends)
+
+
+def onboarding_charge() -> BillInputs:
+    """A $500 onboarding fee, and three hours of training, on the bill of their date."""
+    training = charge(
+        None, id="training", name="Training", code="training", units=D(3), unit_price=D("120.50")
+    )
+    return with_ledger(OnPlan(standing="100").bill(), charges=(charge(description="Onboarding"), training))
+
+
 CASES = (
+    commitment_fee_and_draw_down,
+    commitment_exhausted_with_surcharge,
+    separate_overage_with_bands,
+    balance_for_part_of_a_period,
+    balance_rolls_over,
+    onboarding_charge,
     tiered_with_standing_charge,
     first_bill_before_the_epoch,
     minimum_in_advance,

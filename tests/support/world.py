@@ -144,7 +144,13 @@ class Api:
 
     def run_bills(self, **job: Any) -> list[Any]:
         """Run a bill job to its end; give all bills, newest first."""
-        made = self.post("billjobs", job)
+        return self._finished(self.post("billjobs", job))
+
+    def recalculate(self, bill_ids: list[str]) -> list[Any]:
+        """Make bills anew, together; give all bills, newest first."""
+        return self._finished(self.post("billjobs/recalculate", {"billIds": bill_ids}))
+
+    def _finished(self, made: Any) -> list[Any]:
         deadline = time.monotonic() + JOB_WITHIN_S
         while self.get(f"billjobs/{made['id']}")["status"] != "COMPLETE":
             assert time.monotonic() < deadline, made

@@ -140,6 +140,62 @@ class MemoFrom(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     reason: str
 
 
+class ChargeFrom(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """A charge as it was made (semantics §20). unit_price: of units; left out where an amount was given."""
+
+    code: str
+    amount: Decimal
+    units: Decimal
+    unit_price: Decimal | None = None
+
+
+class FeeFrom(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """Which of a commitment's fees it is, and what they spread: the amount less what was paid before (§18).
+
+    first: what the first bill was to have. is_dated: the fee has a date and an amount of its own.
+    """
+
+    commitment: Decimal
+    pre_paid: Decimal
+    first: Decimal | None = None
+    number: int
+    of: int
+    amount: Decimal
+    is_dated: bool = False
+
+
+class DrawnFrom(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """What a commitment or balance covers of a charge, or of several (semantics §18, §19).
+
+    covered: billing currency. drawn: its own currency. What is left is not kept: later bills draw, too.
+    """
+
+    name: str
+    charge: str | None = None
+    covered: Decimal
+    drawn: Decimal
+    currency: str
+    rate: Decimal
+    is_rollover: bool = False
+
+
+class OverageFrom(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """What of a charge is beyond commitments and balances, in billing currency (semantics §18).
+
+    percent: a surcharge on it. units, of_units: where what is beyond stands on a line of its own, the units
+    of this line (is_own: it is that line). has_bands: they are priced by the bands for what is beyond.
+    """
+
+    of: Decimal
+    beyond: Decimal
+    percent: Decimal | None = None
+    charge: str | None = None
+    units: Decimal | None = None
+    of_units: Decimal | None = None
+    has_bands: bool = False
+    is_own: bool = False
+
+
 class ConversionFrom(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """The exact amount, the rate into the billing currency, and the rounding there (semantics §25)."""
 
@@ -171,6 +227,10 @@ class Derivation(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
     credit: CreditFrom | None = None
     conversion: ConversionFrom | None = None
     share: ShareFrom | None = None
+    charge: ChargeFrom | None = None
+    fee: FeeFrom | None = None
+    drawn: DrawnFrom | None = None
+    overage: OverageFrom | None = None
     memo: MemoFrom | None = None
 
     @property

@@ -9,10 +9,14 @@ import msgspec
 from tallystick.accounts.contract import UsageFilterMode
 from tallystick.billing.derivation import (
     CalculatedFrom,
+    ChargeFrom,
     ConversionFrom,
     CounterFrom,
     Derivation,
+    DrawnFrom,
+    FeeFrom,
     MemoFrom,
+    OverageFrom,
     Proration,
     ShareFrom,
     UnitsFrom,
@@ -23,6 +27,7 @@ from tallystick.kernel.decimals import RoundingMode, plain, round_to
 from tallystick.rating.units import UsageRounding
 
 SHOWN_PLACES = 12
+_PERCENT = Decimal("0.01")
 
 
 class LineExplanation(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -56,10 +61,14 @@ def explain(line: LineItem) -> list[str]:
         *(_calculation(why.calculation) if why.calculation else ()),
         *(_counter(why.counter) if why.counter else ()),
         *(_units(why.units) if why.units else ()),
+        *(_charge(why.charge, line.currency) if why.charge else ()),
+        *(_fee(why.fee, line.currency) if why.fee else ()),
+        *(_overage(why.overage, line.unit) if why.overage else ()),
         *_bands(why, line),
         *(_proration(why.proration, line.currency) if why.proration else ()),
         *_minimum(why, line),
         *_credit(why),
+        *(_drawn(why.drawn, line.currency) if why.drawn else ()),
         *(_memo(why.memo, line) if why.memo else ()),
         *(_conversion(why.conversion) if why.conversion else ()),
         *(_share(why.share) if why.share else ()),
@@ -164,6 +173,47 @@ def _memo(part: MemoFrom, line: LineItem) -> Iterator[str]:
     if line.referenced_bill_id is not None:
         of_line = f", line {line.referenced_line_item_id}" if line.referenced_line_item_id else ""
         yield f"about: bill {line.referenced_bill_id}{of_line}"
+
+
+def _charge(part: ChargeFrom, currency: str) -> Iterator[str]:
+    if part.unit_price is None:
+        yield f"charge {part.code}: {_n(part.amount)} {currency}"
+    else:
+        price = _n(part.unit_price)
+        yield f"charge {part.code}: {_n(part.units)} x {price} = {_n(part.amount)} {currency}"
+
+
+def _fee(part: FeeFrom, currency: str) -> Iterator[str]:
+    if part.is_dated:
+        yield f"fee {part.number} of {part.of}, agreed for its date: {_n(part.amount)} {currency}"
+        return
+    paid = f", {_n(part.pre_paid)} of it paid before" if part.pre_paid else ""
+    first = f", {_n(part.first)} of it on the first bill" if part.first is not None else ""
+    yield f"committed: {_n(part.commitment)} {currency}{paid}, spread over {part.of} bills{first}"
+    yield f"fee {part.number} of {part.of}: {_n(part.amount)} {currency}"
+
+
+def _overage(part: OverageFrom, unit: str) -> Iterator[str]:
+    if part.percent is not None:
+        of = f"{_n(part.beyond)} of {_n(part.of)} for {part.charge}"
+        extra = _n(part.beyond * part.percent * _PERCENT)
+        yield f"beyond what was committed or paid ahead: {of}"
+        yield f"surcharge: {_n(part.beyond)} x {_n(part.percent)} % = {extra}"
+    elif part.units is not None and part.of_units is not None:
+        units = f"{_n(part.units)} of {_n(part.of_units)} {unit}"
+        bands = ", priced by the bands for it" if part.has_bands else ""
+        beyond = f"beyond what was committed or paid ahead: {units}{bands}"
+        yield beyond if part.is_own else f"within what was committed or paid ahead: {units}"
+
+
+def _drawn(part: DrawnFrom, currency: str) -> Iterator[str]:
+    what = part.charge or "all that it is for"
+    rolled = ", rolled over" if part.is_rollover else ""
+    yield f"covered by the {part.name}{rolled}: {part.covered:f} {currency} of {what}"
+    rate = ""
+    if part.currency != currency:
+        rate = f" = {part.covered:f} {currency} / {_n(part.rate)}"
+    yield f"drawn: {_n(part.drawn)} {part.currency}{rate}"
 
 
 def _conversion(part: ConversionFrom) -> Iterator[str]:

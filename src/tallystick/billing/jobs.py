@@ -14,6 +14,8 @@ from sqlalchemy import CompoundSelect, exists, func, select, text, union, update
 
 from tallystick.accounts.account import Account
 from tallystick.accounts.account_plan import AccountPlan, ChildBillingMode
+from tallystick.balances.charge import Charge
+from tallystick.balances.commitment import Commitment
 from tallystick.billing.bill import Bill
 from tallystick.billing.bill_job import ACTIVE, BillJob, BillJobStatus, BillJobType
 from tallystick.billing.calculate import BillInputs, Draft, calculate_bill
@@ -182,7 +184,7 @@ def _count(tx: Transaction, job: BillJob) -> int:
 
 
 def _billed_accounts(tx: Transaction, after: str, most: int | None) -> CompoundSelect[tuple[str]]:
-    """Select the accounts that have plans, and children whom a parent's plan bills by themselves.
+    """Select the accounts that have plans, charges to be billed or commitments, and children billed alone.
 
     most: of either kind, the first so many after the cursor; so a chunk does not sort all accounts.
     """
@@ -197,7 +199,15 @@ def _billed_accounts(tx: Transaction, after: str, most: int | None) -> CompoundS
     mine = (accounts.c.org_id == tx.org_id, accounts.c.parent_account_id.is_not(None), accounts.c.id > after)
     lent = select(accounts.c.id.label("account_id")).where(*mine, lends)
     lent = lent.order_by(accounts.c.id).limit(most)
-    return union(select(own.subquery()), select(lent.subquery()))
+    charges, commitments = resource_of(Charge).table, resource_of(Commitment).table
+    waiting = (charges.c.org_id == tx.org_id, charges.c.account_id > after, charges.c.bill_id.is_(None))
+    charged = (
+        select(charges.c.account_id).distinct().where(*waiting).order_by(charges.c.account_id).limit(most)
+    )
+    promised = (commitments.c.org_id == tx.org_id, commitments.c.account_id > after)
+    owing = select(commitments.c.account_id).distinct().where(*promised)
+    owing = owing.order_by(commitments.c.account_id).limit(most)
+    return union(*(select(each.subquery()) for each in (own, lent, charged, owing)))
 
 
 def _next(tx: Transaction, job: BillJob, after: str | None, chunk: int) -> list[str]:

@@ -11,7 +11,6 @@ import msgspec
 
 from tallystick.accounts.account import Account
 from tallystick.accounts.account_plan import AccountPlan
-from tallystick.accounts.contract import Contract
 from tallystick.billing.bill import Bill
 from tallystick.billing.bill_job import BillJob
 from tallystick.billing.calculate.inputs import (
@@ -41,6 +40,8 @@ from tallystick.billing.due import (
 )
 from tallystick.billing.family import Families, load_families
 from tallystick.billing.filters import filters_of
+from tallystick.billing.frames import load_frames
+from tallystick.billing.ledger import load_ledger
 from tallystick.billing.priced import custom_fields_of, load_priced_things
 from tallystick.billing.selection import selection_of_bill
 from tallystick.billing.usage import UsageQueries, load_quantities
@@ -48,7 +49,6 @@ from tallystick.calc.values import Lookups, NoLookups
 from tallystick.catalogue.counter import Counter
 from tallystick.catalogue.product import Product
 from tallystick.kernel.periods import DateSpan, billing_period
-from tallystick.organizations.bill_grouping_key import BillGroupingKey
 from tallystick.organizations.currency import Currency
 from tallystick.organizations.custom_field import CustomField
 from tallystick.organizations.organization_config import OrganizationConfig
@@ -107,15 +107,20 @@ def load_bills(
     prices = load_prices(tx, [plan for a in accounts for plan in (*own[a], *lent[a])])
     config = tx.find(OrganizationConfig)[0]
     currencies = _currencies(tx)
-    bills: list[BillInputs] = []
+    due: list[DueBill] = []
     for account_id, account in sorted(accounts.items()):
         plans = [prices.attached(plan) for plan in own[account_id]]
         due_of = partial(_due_plans, account=account, plans=plans, families=families, prices=prices)
-        for each in due_bills(selection, account, due_of):
-            if only is None or (account_id, each.grouping) in only:
-                on_bill = tuple(terms(p, account, families, prices, selection, config) for p in each.plans)
-                made = _inputs(each, on_bill, selection, config, currencies, prices)
-                bills.append(msgspec.structs.replace(made, groups=_groups(on_bill, prices)))
+        due.extend(due_bills(selection, account, due_of))
+    parents = families.children.keys()
+    ledger = load_ledger(tx, selection, [*accounts.values()], due, config, parents)
+    bills: list[BillInputs] = []
+    for each in ledger.due:
+        if only is None or (each.account.id, each.grouping) in only:
+            on_bill = tuple(terms(p, each.account, families, prices, selection, config) for p in each.plans)
+            made = _inputs(each, on_bill, selection, config, currencies, prices)
+            made = msgspec.structs.replace(made, groups=_groups(on_bill, prices))
+            bills.append(ledger.put_on(made))
     quantities = load_quantities(queries, tx.org_id, _wanted(bills))
     counters = _counter_values(tx, bills)
     return [msgspec.structs.replace(b, quantities=quantities, counters=counters) for b in bills]
@@ -180,16 +185,10 @@ def load_prices(tx: Transaction, attached: Iterable[AccountPlan]) -> Prices:
         counters=counters,
         products=products,
         groups=groups,
-        frames=_frames(tx, {p.contract_id for p in attached}),
+        frames=load_frames(tx, {p.contract_id for p in attached}),
         custom_fields=catalogue.custom_fields,
         lookups=catalogue.lookups,
     )
-
-
-def _frames(tx: Transaction, contract_ids: Iterable[str | None]) -> dict[str, Frame]:
-    contracts = _by_id(tx, Contract, contract_ids)
-    keys = _by_id(tx, BillGroupingKey, {c.bill_grouping_key_id for c in contracts.values()})
-    return {c.id: Frame(c, keys.get(c.bill_grouping_key_id or "")) for c in contracts.values()}
 
 
 def _priced_counters(

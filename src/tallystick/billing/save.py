@@ -1,6 +1,8 @@
 """Save calculated bills: bills, lines, numbers and events in the caller's one transaction."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date
+from itertools import compress
 from typing import Any
 
 import msgspec
@@ -10,8 +12,9 @@ from tallystick.billing.bill import Bill
 from tallystick.billing.bill_config import lock_date
 from tallystick.billing.calculate import Draft
 from tallystick.billing.calculate.memos import with_memos
-from tallystick.billing.diff import BillChange, Outcome, Stamp, create_bill, diff_bill
+from tallystick.billing.diff import BillChange, Existing, Outcome, Stamp, create_bill, diff_bill
 from tallystick.billing.failure import bill_failures
+from tallystick.billing.ledger_save import save_charges, save_draws, settle_draws
 from tallystick.billing.line_item import LineItem
 from tallystick.billing.memo_store import memos_on
 from tallystick.billing.store import (
@@ -26,7 +29,7 @@ from tallystick.billing.store import (
     update_entities,
 )
 from tallystick.events.record import events
-from tallystick.kernel.errors import Invalid, TallystickError
+from tallystick.kernel.errors import TallystickError
 from tallystick.organizations.audit import append_many
 from tallystick.organizations.organization_config import OrganizationConfig
 from tallystick.platform.ids import new_id
@@ -57,40 +60,60 @@ class Saved(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def save_bills(tx: Transaction, drafts: Sequence[Draft], failures: Sequence[Failure], stamp: Stamp) -> Saved:
-    """Write what changed, and nothing else: bills, lines, invoice numbers, events, failures."""
+    """Write what changed, and nothing else: bills, lines, numbers, what they draw, events, failures."""
     lock_bills(tx)
     forget_plans(tx)
     existing = existing_bills(tx, [draft.inputs for draft in drafts])
-    memos = memos_on(tx, [each.bill.id for each in existing.values()])
     closed_until = lock_date(tx)
+    is_open = [_is_open(existing.get(key_of(draft.inputs)), draft, closed_until) for draft in drafts]
+    settled, refused = _settled(tx, [*compress(drafts, is_open)], existing)
+    failures = [*failures, *refused]
+    made: dict[str, Draft] = {}
     changes: list[BillChange] = []
-    failures = list(failures)
-    locked = 0
-    for draft in drafts:
+    for draft in settled:
         stored = existing.get(key_of(draft.inputs))
-        if stored.bill.locked if stored else draft.inputs.head.dates.end <= closed_until:
-            locked += 1
-        elif stored is None:
-            if draft.lines or not draft.inputs.suppress_empty:
-                changes.append(create_bill(draft, new_id(), stamp))
+        if stored is not None:
+            changes.append(diff_bill(stored, draft, stamp))
+        elif draft.lines or not draft.inputs.suppress_empty:
+            changes.append(create_bill(draft, new_id(), stamp))
         else:
-            try:
-                current = with_memos(draft, memos[stored.bill.id])  # those may be newer than the draft
-            except Invalid as error:
-                failures.append(Failure(draft.inputs.account, error))
-            else:
-                changes.append(diff_bill(stored, current, stamp))
+            continue
+        made[changes[-1].new.id] = draft
     changes = _numbered(tx, changes)
     write_changes(tx, changes)
+    save_draws(tx, [change.new for change in changes], made)
+    save_charges(tx, made)
     _record_failures(tx, failures, stamp)
     counts = {o: sum(c.outcome is o for c in changes) for o in Outcome}
     return Saved(
         created=counts[Outcome.CREATED],
         updated=counts[Outcome.UPDATED],
         unchanged=counts[Outcome.UNCHANGED],
-        locked=locked,
+        locked=len(drafts) - sum(is_open),
         failed=len(failures),
     )
+
+
+def _is_open(stored: Existing | None, draft: Draft, closed_until: date) -> bool:
+    """Tell whether the bill may be written: no locked one, and no new one in what is closed."""
+    if stored is not None:
+        return not stored.bill.locked
+    return draft.inputs.head.dates.end > closed_until
+
+
+def _settled(
+    tx: Transaction, drafts: Sequence[Draft], existing: Mapping[tuple[Any, ...], Existing]
+) -> tuple[list[Draft], list[Failure]]:
+    """Bring drafts up to what they may draw on and what is on them by hand: it may be newer than they are."""
+    ids = {key: each.bill.id for key, each in existing.items()}
+    memos = memos_on(tx, list(ids.values()))
+
+    def current(draft: Draft, bill_id: str | None) -> Draft:
+        return draft if bill_id is None else with_memos(draft, memos[bill_id])
+
+    replaced = [(draft, ids.get(key_of(draft.inputs))) for draft in drafts]
+    settled, refused = settle_draws(tx, replaced, current)
+    return settled, [Failure(draft.inputs.account, error) for draft, error in refused]
 
 
 def write_changes(tx: Transaction, changes: Iterable[BillChange]) -> None:

@@ -14,6 +14,7 @@ from tallystick.billing.calculate.memos import with_memos
 from tallystick.billing.diff import BillChange, Outcome, Stamp, create_bill
 from tallystick.billing.errors import BillNotFound, LineItemNotFound, NothingToBill
 from tallystick.billing.explain import LineExplanation, explanation
+from tallystick.billing.ledger_save import release
 from tallystick.billing.line_item import LineItem, embedded
 from tallystick.billing.load import load_anew, load_bills
 from tallystick.billing.memo_store import memos_on
@@ -125,10 +126,11 @@ def lock_bill(tx: Transaction, bill_id: str) -> BillAnswer:
 
 
 def delete_bill(tx: Transaction, bill_id: str) -> BillAnswer:
-    """Delete a bill with its lines. Raises ResourceNotFound, BillLocked."""
+    """Delete a bill with its lines; what it drew is given back. Raises ResourceNotFound, BillLocked."""
     bill = tx.get(Bill, bill_id, lock=True)
     bill.check_open()
     answer = with_lines(tx, [bill])[0]
+    release(tx, bill)
     delete_memos_of(tx, bill_id)
     delete_lines_of(tx, bill_id)
     tx.delete(Bill, bill_id)

@@ -11,6 +11,9 @@ import msgspec
 
 from tallystick.accounts.account import Account
 from tallystick.accounts.account_plan import AccountPlan, ChildBillingMode
+from tallystick.balances.balance import Balance
+from tallystick.balances.charge import Charge, ChargeEntityType, ChargeLineItemType
+from tallystick.balances.commitment import Commitment
 from tallystick.billing.calculate import BillInputs, Draft
 from tallystick.billing.calculate.inputs import (
     BillHead,
@@ -23,6 +26,7 @@ from tallystick.billing.calculate.inputs import (
     PricedCounter,
     UsageKey,
 )
+from tallystick.billing.calculate.ledger_inputs import LedgerInputs, Reserve
 from tallystick.billing.calculate.slices import UsageSlice, usage_slices
 from tallystick.catalogue.aggregation import Aggregation
 from tallystick.catalogue.compound_aggregation import CompoundAggregation
@@ -312,3 +316,61 @@ def amounts(draft: Draft) -> list[tuple[str, str]]:
 
 
 BILL_ID = str(uuid5(NAMESPACE_OID, "a bill"))
+
+
+# --- the ledger ---------------------------------------------------------------------------------
+
+
+def commitment(left: str | None = None, **values: Any) -> Reserve:
+    """Make a commitment of $15,000 for 2024, unless told. left: what earlier bills left of it."""
+    declared: dict[str, Any] = {
+        "id": "commitment",
+        "account_id": "account",
+        "currency": "USD",
+        "amount": D(15000),
+        "start_date": date(2024, 1, 1),
+        "end_date": date(2025, 1, 1),
+        "dt_created": utc(2024, 1, 1),
+    }
+    made = Commitment(**declared | values)
+    return Reserve(commitment=made, left=made.amount if left is None else D(left))
+
+
+def balance(left: str, rolled: str = "0", **values: Any) -> Reserve:
+    """Make a balance for 2024, unless told. rolled: what bills have drawn of it since its end."""
+    declared: dict[str, Any] = {
+        "id": "balance",
+        "account_id": "account",
+        "name": "Credits",
+        "code": "credits",
+        "currency": "USD",
+        "start_date": utc(2024, 1, 1),
+        "end_date": utc(2025, 1, 1),
+        "dt_created": utc(2024, 1, 1),
+    }
+    return Reserve(balance=Balance(**declared | values), left=D(left), rolled=D(rolled))
+
+
+def charge(amount: str | None = "500", **values: Any) -> Charge:
+    """Make an onboarding charge for January 2024."""
+    declared: dict[str, Any] = {
+        "id": "charge",
+        "name": "Onboarding",
+        "code": "onboarding",
+        "account_id": "account",
+        "currency": "USD",
+        "amount": D(amount) if amount else None,
+        "entity_type": ChargeEntityType.AD_HOC,
+        "line_item_type": ChargeLineItemType.AD_HOC,
+        "bill_date": date(2024, 2, 1),
+        "service_period_start_date": utc(2024, 1, 1),
+        "service_period_end_date": utc(2024, 2, 1),
+    }
+    return Charge(**declared | values)
+
+
+def with_ledger(inputs: BillInputs, *reserves: Reserve, **values: Any) -> BillInputs:
+    """Let a bill draw on reserves; the account's own commitments bring their fees."""
+    commitments = tuple(r.commitment for r in reserves if r.commitment is not None)
+    ledger = LedgerInputs(reserves=reserves, commitments=commitments)
+    return msgspec.structs.replace(inputs, ledger=msgspec.structs.replace(ledger, **values))

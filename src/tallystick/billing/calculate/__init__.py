@@ -4,9 +4,12 @@ from collections.abc import Callable
 from decimal import InvalidOperation
 
 from tallystick.billing.calculate.break_down import break_down
+from tallystick.billing.calculate.charges import add_charges
 from tallystick.billing.calculate.convert import convert_lines
 from tallystick.billing.calculate.counters import charge_counters
 from tallystick.billing.calculate.draft import Draft, DraftLine
+from tallystick.billing.calculate.draw_down import draw_from_ledger
+from tallystick.billing.calculate.fees import add_commitment_fees
 from tallystick.billing.calculate.global_credits import cap_to_products, cap_to_total
 from tallystick.billing.calculate.group_minimums import add_group_minimums
 from tallystick.billing.calculate.inputs import BillInputs
@@ -33,8 +36,11 @@ STEPS: tuple[Step, ...] = (
     add_plan_minimums,  # before the group's, which counts their top-ups
     add_group_minimums,
     add_standing_charges,  # after minimums, toward which they do not count
+    add_commitment_fees,
+    add_charges,
     convert_lines,  # what came since
     break_down,  # of rounded lines, so that their parts sum to them
+    draw_from_ledger,  # of what is owed, to the cent and of each account; before credits on the whole bill
     cap_to_total,  # after rounding, so that a credit can be compared with the bill to the cent
     apply_memos,  # last: nothing that is calculated looks at what was put on the bill by hand
 )

@@ -26,6 +26,14 @@ class Share(msgspec.Struct, frozen=True):
     quantity: Decimal
 
 
+class Drawn(msgspec.Struct, frozen=True, kw_only=True):
+    """What a line draws on a commitment or balance, in its currency. is_rollover: since the balance's end."""
+
+    of_id: str
+    is_rollover: bool
+    amount: Decimal
+
+
 class DraftLine(msgspec.Struct, frozen=True, kw_only=True):
     """One line. subtotal: exact, in `currency`, the pricing currency; signed as it is owed.
 
@@ -69,6 +77,7 @@ class DraftLine(msgspec.Struct, frozen=True, kw_only=True):
     child_account_code: str | None = None
     quantity_per_unit: Decimal = ONE
     is_global_credit: bool = False
+    drawn: Drawn | None = None
     conversion_rate: Decimal = ONE
     converted: Decimal = ZERO
 

@@ -10,6 +10,7 @@ import msgspec
 from tallystick.accounts.account import Account
 from tallystick.accounts.account_plan import AccountPlan, ChildBillingMode
 from tallystick.accounts.contract import UsageFilter
+from tallystick.billing.calculate.ledger_inputs import LedgerInputs
 from tallystick.billing.errors import NoConversionRate, UnknownCurrency
 from tallystick.billing.memo import Memo
 from tallystick.calc.values import Lookups, NoLookups, Value
@@ -344,6 +345,7 @@ class BillInputs(msgspec.Struct, frozen=True, kw_only=True):
     lookups: Lookups = NoLookups()
     counters: Mapping[tuple[str, str], tuple[tuple[date, Decimal], ...]] = {}
     memos: tuple[BillMemo, ...] = ()
+    ledger: LedgerInputs = LedgerInputs()
 
     @property
     def own_plans(self) -> tuple[PlanTerms, ...]:

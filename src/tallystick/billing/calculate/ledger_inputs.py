@@ -1,0 +1,65 @@
+"""What a bill is calculated from beside plans: charges, fees, and what it may draw on. Values only."""
+
+from datetime import date
+from decimal import Decimal
+
+import msgspec
+
+from tallystick.balances.balance import Balance
+from tallystick.balances.charge import Charge
+from tallystick.balances.commitment import Commitment
+from tallystick.kernel.decimals import ZERO
+from tallystick.kernel.periods import Period
+from tallystick.organizations.organization_config import CreditType
+
+
+class Reserve(msgspec.Struct, frozen=True, kw_only=True):
+    """A commitment or a balance that the bill may draw on, in its own currency.
+
+    left: its value less what all other bills have drawn. rolled: of that, drawn since a balance's end.
+    """
+
+    commitment: Commitment | None = None
+    balance: Balance | None = None
+    left: Decimal
+    rolled: Decimal = ZERO
+
+    @property
+    def of(self) -> Commitment | Balance:
+        """The one of the two that it is."""
+        found = self.commitment or self.balance
+        assert found is not None  # noqa: S101 - it is made of one of them
+        return found
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return f"balance {self.balance.name}" if self.balance else "commitment"
+
+
+class DatedFee(msgspec.Struct, frozen=True, kw_only=True):
+    """A commitment's fee that is billed on a date of its own. number: from 1, of so many."""
+
+    commitment: Commitment
+    number: int
+    of: int
+    date: date
+    amount: Decimal
+    service: Period
+
+
+class LedgerInputs(msgspec.Struct, frozen=True, kw_only=True):
+    """The ledger's part of a bill.
+
+    commitments: the account's own, whose fees come with a plan. dated_fees: the fees that fall on this bill.
+    credit_order: what is drawn, in this order; what it leaves out is not drawn.
+    fees_in_advance: where a commitment does not say (semantics §18).
+    """
+
+    reserves: tuple[Reserve, ...] = ()
+    charges: tuple[Charge, ...] = ()
+    commitments: tuple[Commitment, ...] = ()
+    dated_fees: tuple[DatedFee, ...] = ()
+    credit_order: tuple[CreditType, ...] = tuple(CreditType)
+    allow_negative_balances: bool = False
+    fees_in_advance: bool = False

@@ -1,0 +1,220 @@
+"""Charge usage that goes beyond commitments and balances: by a surcharge, or on its own lines (§18)."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
+
+import msgspec
+
+from tallystick.billing.calculate.convert import billed, converted_to
+from tallystick.billing.calculate.draft import Draft, DraftLine, band_shares, bands_of
+from tallystick.billing.calculate.inputs import BillInputs, PlanTerms
+from tallystick.billing.calculate.ledger_inputs import Reserve
+from tallystick.billing.derivation import Derivation, OverageFrom
+from tallystick.billing.line_item import LineItemType
+from tallystick.kernel.decimals import ZERO, divide, round_to
+from tallystick.pricing.pricing import PricingBand
+from tallystick.rating.bands import BandCharge, amount_of, rate_tiered
+from tallystick.rating.draw_down import split_charges
+
+SURCHARGE = "Overage Surcharge"
+OVERAGE = "Overage"
+PERCENT = Decimal("0.01")
+
+
+class Overage(msgspec.Struct, frozen=True):
+    """What of a line nothing was left for, and the reserves that were there for it, in their order."""
+
+    line: DraftLine
+    amount: Decimal
+    reserves: tuple[Reserve, ...]
+
+
+def charge_overage(draft: Draft, beyond: Iterable[Overage]) -> Draft:
+    """Charge what is beyond, of usage, as the last exhausted reserve says that says something.
+
+    A surcharge wins over bands; it may be negative. Where nobody says anything, it is owed as it is.
+    """
+    split: dict[str, Decimal] = {}
+    whose: dict[str, Reserve] = {}
+    added: list[DraftLine] = []
+    for each in beyond:
+        if each.line.line_item_type is not LineItemType.USAGE:
+            continue
+        reserve = _who_says(each)
+        if reserve is None:
+            continue
+        if reserve.of.overage_surcharge_percent:
+            added.append(_surcharge(draft.inputs, each, reserve))
+        else:
+            split[each.line.key] = split.get(each.line.key, ZERO) + each.amount
+            whose[each.line.key] = reserve
+    lines: list[DraftLine] = []
+    for line in draft.lines:
+        lines.extend(
+            _split(draft.inputs, line, split[line.key], whose[line.key]) if line.key in split else [line]
+        )
+    return draft.with_lines([*lines, *added])
+
+
+def _who_says(each: Overage) -> Reserve | None:
+    for reserve in reversed(each.reserves):
+        commitment = reserve.commitment
+        is_separate = commitment is not None and commitment.separate_overage_usage
+        has_bands = commitment is None and reserve.of.overage_surcharge_percent is None
+        if reserve.of.overage_surcharge_percent or is_separate:
+            return reserve
+        if has_bands and overage_bands(each.line):
+            return reserve
+    return None
+
+
+def overage_bands(line: DraftLine) -> Sequence[PricingBand]:
+    """Give the bands that a line's pricing has for what is beyond; none is the usual price."""
+    if not isinstance(line.terms, PlanTerms):
+        return ()
+    for priced in (*line.terms.own, *line.terms.inherited):
+        if priced.pricing.id == line.pricing_id:
+            return priced.pricing.overage_pricing_bands or ()
+    return ()
+
+
+# --- a surcharge --------------------------------------------------------------------------------
+
+
+def _surcharge(inputs: BillInputs, each: Overage, reserve: Reserve) -> DraftLine:
+    """Give a percentage of what is beyond, on top of it: at 1 %, $0.46 becomes $0.4646 a unit."""
+    percent = reserve.of.overage_surcharge_percent or ZERO
+    exact = each.amount * percent * PERCENT
+    line = _of(
+        inputs,
+        each.line,
+        reserve,
+        kind=LineItemType.OVERAGE_SURCHARGE,
+        description=reserve.of.overage_description or f"{SURCHARGE}: {each.line.description}",
+    )
+    why = OverageFrom(
+        of=each.line.converted, beyond=each.amount, percent=percent, charge=each.line.description
+    )
+    line = msgspec.structs.replace(line, subtotal=exact, derivation=Derivation(overage=why))
+    rule = inputs.rounding
+    return converted_to(inputs, line, round_to(exact, rule.places, rule.mode))
+
+
+def _of(
+    inputs: BillInputs, line: DraftLine, reserve: Reserve, *, kind: LineItemType, description: str
+) -> DraftLine:
+    """Start a line for what is beyond: of the same plan, product and child, in billing currency."""
+    return DraftLine(
+        key=f"{kind.value}:{reserve.of.id}:{line.key}",
+        line_item_type=kind,
+        currency=inputs.currency,
+        terms=line.terms,
+        product_id=line.product_id,
+        contract_id=line.contract_id,
+        description=description,
+        service=line.service,
+        subtotal=ZERO,
+        accounting_product_id=line.accounting_product_id,
+        commitment_id=reserve.commitment.id if reserve.commitment else None,
+        balance_id=reserve.balance.id if reserve.balance else None,
+        child_account_id=line.child_account_id,
+        child_account_code=line.child_account_code,
+        derivation=Derivation(),
+    )
+
+
+# --- lines of its own ---------------------------------------------------------------------------
+
+
+def _split(inputs: BillInputs, line: DraftLine, beyond: Decimal, reserve: Reserve) -> Iterator[DraftLine]:
+    """Leave on the usage line what was within, and give what was beyond a line of its own.
+
+    Units fall within in the order of the bands, as far as the amount within pays for them.
+    """
+    kept = line.converted - beyond
+    exact = divide(line.subtotal * kept, line.converted)
+    within, rest = split_charges(line.charges, max(ZERO, min(exact, amount_of(line.charges))))
+    if kept:
+        yield _within(inputs, line, kept, exact, within)
+    yield _beyond(inputs, line, beyond, line.subtotal - exact, rest, reserve)
+
+
+def _within(
+    inputs: BillInputs,
+    line: DraftLine,
+    kept: Decimal,
+    exact: Decimal,
+    charges: Sequence[BandCharge],
+) -> DraftLine:
+    units = _units(charges)
+    why = OverageFrom(of=line.converted, beyond=line.converted - kept, units=units, of_units=line.units)
+    changed = msgspec.structs.replace(
+        line,
+        subtotal=exact,
+        units=units,
+        quantity=_quantity(line, units),
+        charges=tuple(charges),
+        derivation=msgspec.structs.replace(line.derivation, bands=band_shares(charges), overage=why),
+    )
+    return converted_to(inputs, changed, kept)
+
+
+def _beyond(
+    inputs: BillInputs,
+    line: DraftLine,
+    beyond: Decimal,
+    exact: Decimal,
+    charges: Sequence[BandCharge],
+    reserve: Reserve,
+) -> DraftLine:
+    units = _units(charges)
+    bands = overage_bands(line)
+    if bands:
+        charges = rate_tiered(max(ZERO, units), bands_of(bands))
+        exact = amount_of(charges)
+        amount = billed(inputs, exact, line.currency)
+    else:
+        amount = beyond
+    why = OverageFrom(
+        of=line.converted, beyond=beyond, units=units, of_units=line.units, has_bands=bool(bands), is_own=True
+    )
+    usage = line.derivation
+    made = _of(
+        inputs,
+        line,
+        reserve,
+        kind=LineItemType.OVERAGE_USAGE,
+        description=reserve.of.overage_description or f"{OVERAGE}: {line.description}",
+    )
+    changed = msgspec.structs.replace(
+        made,
+        currency=line.currency,
+        subtotal=exact,
+        units=units,
+        quantity=_quantity(line, units),
+        unit=line.unit,
+        pricing_id=line.pricing_id,
+        aggregation_id=line.aggregation_id,
+        compound_aggregation_id=line.compound_aggregation_id,
+        meter_id=line.meter_id,
+        segment=line.segment,
+        charges=tuple(charges),
+        quantity_per_unit=line.quantity_per_unit,
+        derivation=Derivation(
+            usage=usage.usage,
+            calculation=usage.calculation,
+            units=usage.units,
+            cumulative=True if bands else usage.cumulative,
+            bands=band_shares(charges),
+            overage=why,
+        ),
+    )
+    return converted_to(inputs, changed, amount)
+
+
+def _units(charges: Iterable[BandCharge]) -> Decimal:
+    return sum((charge.units for charge in charges), ZERO)
+
+
+def _quantity(line: DraftLine, units: Decimal) -> Decimal:
+    return divide(line.quantity * units, line.units) if line.units else line.quantity

@@ -1,0 +1,320 @@
+"""Load the ledger's part of bills: what they may draw on, and the charges and fees that fall on them."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+
+import msgspec
+from sqlalchemy import or_
+
+from tallystick.accounts.account import Account
+from tallystick.accounts.account_plan import ChildBillingMode
+from tallystick.balances.balance import Balance
+from tallystick.balances.charge import Charge
+from tallystick.balances.commitment import Commitment
+from tallystick.balances.draws import Draw, draws_on
+from tallystick.billing.bill import Bill
+from tallystick.billing.calculate.fees import fee_in_advance, fees_on_dates, scheduled_fees
+from tallystick.billing.calculate.inputs import BillInputs, CurrencyRule
+from tallystick.billing.calculate.ledger_inputs import DatedFee, LedgerInputs, Reserve
+from tallystick.billing.due import DueBill, Frame, Selection, grouping_of
+from tallystick.billing.frames import load_frames
+from tallystick.catalogue.product import Product
+from tallystick.kernel.decimals import ZERO
+from tallystick.kernel.periods import BillingCycle, BillingFrequency, DateSpan
+from tallystick.organizations.currency import Currency
+from tallystick.organizations.organization_config import CreditType, OrganizationConfig
+from tallystick.platform.resources import Transaction, resource_of
+from tallystick.platform.resources.transaction import among
+from tallystick.pricing.plan import Plan
+from tallystick.pricing.plan_template import PlanTemplate
+
+BillKey = tuple[str, str, date]
+FAMILY_ORDER = (CreditType.PREPAYMENT, CreditType.BALANCE)
+"A family draws in this order, whatever its accounts say (semantics §17)."
+
+
+class Drawn:
+    """What is drawn on commitments and balances, less what some bills draw that are made anew."""
+
+    def __init__(self, draws: Iterable[Draw], releasing: Collection[str] = ()) -> None:
+        draws = list(draws)
+        self.in_force = _sums(draws)
+        "What all bills draw, by what they draw on: a balance's amount is less by that."
+        others = [draw for draw in draws if draw.bill_id not in releasing]
+        self.taken = _sums(others)
+        self.rolled = _sums(draw for draw in others if draw.is_rollover)
+
+    def add(self, draws: Iterable[Draw]) -> None:
+        """Add what a bill that was made anew draws now."""
+        for draw in draws:
+            self.taken[draw.of_id] += draw.amount
+            if draw.is_rollover:
+                self.rolled[draw.of_id] += draw.amount
+
+
+def _sums(draws: Iterable[Draw]) -> defaultdict[str, Decimal]:
+    found: defaultdict[str, Decimal] = defaultdict(lambda: ZERO)
+    for draw in draws:
+        found[draw.of_id] += draw.amount
+    return found
+
+
+def reserves_of(things: Iterable[Commitment | Balance], drawn: Drawn) -> tuple[Reserve, ...]:
+    """Give what there is to draw on, with what is left of it for bills that are made anew."""
+    return tuple(
+        Reserve(commitment=each, left=each.amount - drawn.taken[each.id])
+        if isinstance(each, Commitment)
+        else Reserve(
+            balance=each,
+            left=each.amount + drawn.in_force[each.id] - drawn.taken[each.id],
+            rolled=drawn.rolled[each.id],
+        )
+        for each in things
+    )
+
+
+class Ledger(msgspec.Struct, frozen=True, kw_only=True):
+    """The ledger's part of a chunk's bills. due: all that are due, also those of charges and fees alone.
+
+    things: what an account may draw on. keys: of the stored bills that draw or hold charges, by id.
+    """
+
+    due: list[DueBill]
+    things: Mapping[str, list[Commitment | Balance]]
+    draws: list[Draw]
+    keys: Mapping[str, BillKey]
+    charges: Mapping[BillKey, list[Charge]]
+    fees: Mapping[BillKey, list[DatedFee]]
+    products: Mapping[str, Product]
+    config: OrganizationConfig
+    families: Collection[str]
+
+    def put_on(self, inputs: BillInputs) -> BillInputs:
+        """Give a bill's inputs with the ledger's part."""
+        account, head = inputs.account, inputs.head
+        key = account.id, head.grouping, head.dates.end
+        things = self.things.get(account.id, [])
+        own_id = next((bill_id for bill_id, other in self.keys.items() if other == key), "")
+        in_family = account.parent_account_id is not None or account.id in self.families
+        order = account.credit_application_order or self.config.credit_application_order
+        ledger = LedgerInputs(
+            reserves=reserves_of(things, Drawn(self.draws, {own_id})) if things else (),
+            charges=tuple(self.charges.get(key, ())),
+            commitments=tuple(c for c in things if isinstance(c, Commitment) and c.account_id == account.id),
+            dated_fees=tuple(self.fees.get(key, ())),
+            credit_order=FAMILY_ORDER if in_family else tuple(order),
+            allow_negative_balances=self.config.allow_negative_balances,
+            fees_in_advance=self.config.commitment_fee_bill_in_advance,
+        )
+        return msgspec.structs.replace(inputs, ledger=ledger, products={**inputs.products, **self.products})
+
+
+def load_ledger(
+    tx: Transaction,
+    selection: Selection,
+    accounts: Sequence[Account],
+    due: Sequence[DueBill],
+    config: OrganizationConfig,
+    families: Collection[str],
+) -> Ledger:
+    """Load what bills of these accounts draw on, and the charges and fees that are due with them.
+
+    due: the bills that plans make due. families: ids of accounts that have children.
+    """
+    things = _things(tx, accounts)
+    commitments = {c.id: c for own in things.values() for c in own if isinstance(c, Commitment)}
+    draws = draws_on(tx, sorted({each.id for own in things.values() for each in own}))
+    charges = _charges(tx, selection, accounts, due)
+    linked = {c.contract_id for c in charges} | {c.contract_id for c in commitments.values()}
+    frames = load_frames(tx, linked)
+    fees = _dated_fees(tx, selection, accounts, [*commitments.values()], config)
+    keys = _keys(tx, {draw.bill_id for draw in draws} | {c.bill_id or "" for c in charges})
+    plan = _Plan(selection, {a.id: a for a in accounts}, due, frames)
+    for charge in charges:
+        plan.add_charge(charge, keys.get(charge.bill_id or ""))
+    billed = _billed_before(tx, selection, fees)
+    for fee in fees:
+        plan.add_fee(fee, billed)
+    return Ledger(
+        due=plan.due,
+        things=things,
+        draws=draws,
+        keys=keys,
+        charges=plan.charges,
+        fees=plan.fees,
+        products=_products(tx, [each for own in things.values() for each in own], charges),
+        config=config,
+        families=families,
+    )
+
+
+def _things(tx: Transaction, accounts: Sequence[Account]) -> dict[str, list[Commitment | Balance]]:
+    """Give each account's commitments and balances, and its parent's commitments that bill children (§17)."""
+    ids = [account.id for account in accounts]
+    holders = sorted({*ids, *(a.parent_account_id for a in accounts if a.parent_account_id)})
+    found: dict[str, list[Commitment | Balance]] = defaultdict(list)
+    by_holder: dict[str, list[Commitment]] = defaultdict(list)
+    for commitment in tx.find(Commitment, account_id=holders) if holders else []:
+        by_holder[commitment.account_id].append(commitment)
+    for account in accounts:
+        lent = by_holder.get(account.parent_account_id or "", [])
+        own = by_holder.get(account.id, [])
+        found[account.id] += [*own, *(c for c in lent if c.child_billing_mode is ChildBillingMode.CHILD)]
+    for balance in tx.find(Balance, account_id=ids) if ids else []:
+        found[balance.account_id].append(balance)
+    return found
+
+
+def _charges(
+    tx: Transaction, selection: Selection, accounts: Sequence[Account], due: Iterable[DueBill]
+) -> list[Charge]:
+    """Give the charges that may fall on bills of this run: those of its dates, and what is not billed yet."""
+    if not accounts:
+        return []
+    table = resource_of(Charge).table
+    ends = sorted({bill.dates.end for bill in due} | ({_end(selection)} if selection.last_date else set()))
+    waiting = table.c.bill_id.is_(None) & (table.c.bill_date <= selection.bill_date)
+    chosen = table.c.bill_date.in_(ends)
+    clause = chosen if selection.last_date else or_(waiting, chosen)
+    mine = among(table.c.account_id, [account.id for account in accounts])
+    return sorted(tx.load(Charge, tx.select(Charge, mine, clause)), key=lambda c: c.id)
+
+
+def _end(selection: Selection) -> date:
+    """Give the day after the period that is asked for."""
+    return (selection.last_date or selection.bill_date) + timedelta(days=1)
+
+
+def _dated_fees(
+    tx: Transaction,
+    selection: Selection,
+    accounts: Sequence[Account],
+    commitments: Sequence[Commitment],
+    config: OrganizationConfig,
+) -> list[DatedFee]:
+    """Give the fees that have dates of their own and are due: agreed dates, or by the commitment's epoch."""
+    ids = {account.id for account in accounts}
+    own = [c for c in commitments if c.account_id in ids]
+    counted = [c for c in own if c.bill_epoch is not None and c.billing_plan_id is not None]
+    plans = {p.id: p for p in tx.find(Plan, id=[c.billing_plan_id for c in counted])} if counted else {}
+    template_ids = [p.plan_template_id for p in plans.values()]
+    templates = {t.id: t for t in tx.find(PlanTemplate, id=template_ids)} if plans else {}
+    rules = (
+        {c.code or c.name: CurrencyRule(c.max_decimal_places, c.rounding_mode) for c in tx.find(Currency)}
+        if counted
+        else {}
+    )
+    fees = [fee for c in own for fee in fees_on_dates(c)]
+    for commitment in counted:
+        template = templates[plans[commitment.billing_plan_id or ""].plan_template_id]
+        cycle = BillingCycle(commitment.bill_epoch or commitment.start_date, *template.frequency)
+        in_advance = fee_in_advance(commitment, default=config.commitment_fee_bill_in_advance)
+        made = scheduled_fees(commitment, cycle, selection.zone, rules, in_advance=in_advance)
+        fees += [fee for _, fee in made]
+    if selection.last_date is not None:
+        return [fee for fee in fees if fee.date == _end(selection)]
+    return [fee for fee in fees if fee.date <= selection.bill_date]
+
+
+def _keys(tx: Transaction, bill_ids: Collection[str]) -> dict[str, BillKey]:
+    wanted = sorted(bill_id for bill_id in bill_ids if bill_id)
+    found = tx.find(Bill, id=wanted) if wanted else []
+    return {bill.id: (bill.account_id, bill.grouping, bill.end_date) for bill in found}
+
+
+def _billed_before(tx: Transaction, selection: Selection, fees: Sequence[DatedFee]) -> set[BillKey]:
+    """Give the bills of earlier dates that are there already: a run by date does not make them anew."""
+    dates = sorted({fee.date for fee in fees if fee.date < selection.bill_date})
+    if selection.last_date is not None or not dates:
+        return set()
+    accounts = sorted({fee.commitment.account_id for fee in fees})
+    table = resource_of(Bill).table
+    found = tx.load(Bill, tx.select(Bill, among(table.c.account_id, accounts), table.c.end_date.in_(dates)))
+    return {(bill.account_id, bill.grouping, bill.end_date) for bill in found}
+
+
+def _products(
+    tx: Transaction, things: Iterable[Commitment | Balance], charges: Iterable[Charge]
+) -> dict[str, Product]:
+    named = {charge.accounting_product_id for charge in charges}
+    for each in things:
+        named.add(each.fees_accounting_product_id)
+        if isinstance(each, Commitment):
+            named |= {each.accounting_product_id, each.drawdowns_accounting_product_id}
+        else:
+            named.add(each.consumptions_accounting_product_id)
+    ids = sorted(product_id for product_id in named if product_id)
+    return {product.id: product for product in tx.find(Product, id=ids)} if ids else {}
+
+
+class _Plan:
+    """Puts charges and fees on the bills that are due, and makes bills of their own for the rest."""
+
+    def __init__(
+        self,
+        selection: Selection,
+        accounts: Mapping[str, Account],
+        due: Iterable[DueBill],
+        frames: Mapping[str, Frame],
+    ) -> None:
+        self.due = list(due)
+        self.charges: dict[BillKey, list[Charge]] = defaultdict(list)
+        self.fees: dict[BillKey, list[DatedFee]] = defaultdict(list)
+        self._selection, self._accounts, self._frames = selection, accounts, frames
+        self._by_end: dict[tuple[str, date], list[DueBill]] = defaultdict(list)
+        for bill in self.due:
+            self._by_end[bill.account.id, bill.dates.end].append(bill)
+
+    def add_charge(self, charge: Charge, stored: BillKey | None) -> None:
+        """Put a charge on the bill that has it, else on one that ends on its date, else on its own."""
+        if charge.bill_date is None:
+            return
+        frame = self._frames.get(charge.contract_id or "")
+        key = charge.account_id, self._own_grouping(frame), charge.bill_date
+        if stored is None:
+            joined = next((b for b in self._by_end[key[0], key[2]] if self._fits(b, frame)), None)
+            key = (key[0], joined.grouping, key[2]) if joined else key
+        elif stored[2] != charge.bill_date:
+            return  # its date was changed: it goes there once its bill is made anew without it
+        else:
+            key = stored
+        if self._there(key):
+            self.charges[key].append(charge)
+
+    def add_fee(self, fee: DatedFee, billed: Collection[BillKey]) -> None:
+        """Put a fee on the bill of its date (semantics §18: billed ad hoc)."""
+        frame = self._frames.get(fee.commitment.contract_id or "")
+        key = fee.commitment.account_id, self._own_grouping(frame), fee.date
+        is_due = any(b.grouping == key[1] for b in self._by_end[key[0], key[2]])
+        if (is_due or key not in billed) and self._there(key):
+            self.fees[key].append(fee)
+
+    def _own_grouping(self, frame: Frame | None) -> str:
+        return grouping_of(self._selection, BillingFrequency.AD_HOC, 1, frame)
+
+    def _fits(self, bill: DueBill, frame: Frame | None) -> bool:
+        return bill.grouping == grouping_of(self._selection, bill.frequency, bill.interval, frame)
+
+    def _there(self, key: BillKey) -> bool:
+        """Tell whether a bill is due; one for charges and fees alone is made so, where they are asked for."""
+        account_id, grouping, end = key
+        here = self._by_end[account_id, end]
+        if any(bill.grouping == grouping for bill in here):
+            return True
+        is_ad_hoc = grouping.startswith((BillingFrequency.AD_HOC.value, "ALL"))
+        is_asked = self._selection.frequency in {None, BillingFrequency.AD_HOC}
+        if not (is_ad_hoc and is_asked and self._selection.interval in {None, 1}):
+            return False
+        bill = DueBill(
+            account=self._accounts[account_id],
+            grouping=grouping,
+            frequency=BillingFrequency.AD_HOC,
+            interval=1,
+            dates=DateSpan(end - timedelta(days=1), end),
+            plans=(),
+        )
+        here.append(bill)
+        self.due.append(bill)
+        return True
