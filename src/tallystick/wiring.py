@@ -1,7 +1,7 @@
 """Put the parts together: the only place that constructs things."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -27,8 +27,18 @@ from tallystick.exports.runner import ExportRunner
 from tallystick.exports.service import ExportsDue
 from tallystick.exports.targets import CloudTargets
 from tallystick.exports.usage import UsageRows
+from tallystick.integrations import start as integrations_start
+from tallystick.integrations.adapter import Adapter
+from tallystick.integrations.adapters.accounting_file import AccountingFileAdapter
+from tallystick.integrations.adapters.mail import MailAdapter
+from tallystick.integrations.adapters.stripe import StripeAdapter
+from tallystick.integrations.credentials import Vault
+from tallystick.integrations.registry import Registry, third_parties
+from tallystick.integrations.runner import IntegrationRunner
+from tallystick.integrations.service import Integrations
+from tallystick.integrations.start import IntegrationsDue
 from tallystick.kernel.clock import Clock
-from tallystick.notifications.tell import Teller
+from tallystick.notifications.tell import Firing, Teller
 from tallystick.organizations.access_cache import AccessChanges
 from tallystick.organizations.audit import record_audit
 from tallystick.organizations.audit_chain import AuditSealing
@@ -57,6 +67,7 @@ from tallystick.platform.postgres import (
     open_postgres,
 )
 from tallystick.platform.resources import Change, Transaction
+from tallystick.platform.sealed import Sealer
 from tallystick.platform.settings import Settings
 from tallystick.platform.signed_urls import SignedUrls
 from tallystick.statements.automatic import note_changes
@@ -132,6 +143,7 @@ def open_platform(
             lookups.note_change(tx, *changes)
             note_changes(tx, *changes)
             access.note_change(tx, *changes)
+            integrations_start.note_changes(tx, *changes)
             for change in changes:
                 follow_segments(tx, change)
 
@@ -177,6 +189,7 @@ def open_services(platform: Platform, step: Step = lambda _: None) -> Iterator[S
             lookup_files=LookupFiles(files),
             explorer=Explorer(platform.database, store, platform.clock),
             usage_rows=UsageRows(platform.database, store),
+            integrations=Integrations(make_registry(platform, files), make_vault(platform)),
             rate_limits=RateLimits(platform.clock) if platform.settings.rate_limits == "on" else None,
         )
 
@@ -279,11 +292,29 @@ def make_jobs(platform: Platform, services: Services) -> Jobs:
     make_teller(platform).register(jobs)
     targets = CloudTargets(platform.settings.gcs_token_file)
     ExportRunner(platform.database, services.usage_rows, services.files, targets).register(jobs)
+    registry = services.integrations.registry
+    IntegrationRunner(platform.database, registry, make_vault(platform)).register(jobs)
     runner = make_due(platform, services).stopping_with(jobs.is_stopping)
     jobs.task(MOVE_TASK, runner.move)
     if platform.settings.due_every_s:
         jobs.often(platform.settings.due_every_s, runner.run_all)
     return jobs
+
+
+def make_registry(platform: Platform, files: Files) -> Registry:
+    """Make the adapters of this server: its own, and those that other packages bring."""
+    own: tuple[Adapter, ...] = (
+        StripeAdapter("STRIPE", platform.settings.stripe_url),
+        StripeAdapter("STRIPE_TEST", platform.settings.stripe_url),
+        AccountingFileAdapter(files),
+        MailAdapter(make_mailer(platform)),
+    )
+    return Registry((*own, *third_parties()))
+
+
+def make_vault(platform: Platform) -> Vault:
+    """Make what seals the credentials of integrations."""
+    return Vault(Sealer(signing_secret(platform), "integration credentials"))
 
 
 def make_due(platform: Platform, services: Services) -> DueRunner:
@@ -293,15 +324,30 @@ def make_due(platform: Platform, services: Services) -> DueRunner:
         ExportsDue(platform.database, services.files),
         make_teller(platform),
         AuditSealing(platform.database),
+        IntegrationsDue(platform.database),
     )
     return DueRunner(platform.database, dues, partial(all_organizations, platform.database))
 
 
 def make_teller(platform: Platform) -> Teller:
     """Give what reads the event record and tells of it."""
-    return Teller(
-        platform.database, partial(platform.lookups.of, platform.database), lambda _tx, _firings: None
-    )
+    return Teller(platform.database, partial(platform.lookups.of, platform.database), _tell_integrations)
+
+
+def _tell_integrations(tx: Transaction, firings: Sequence[Firing]) -> None:
+    """Start what is configured for the rules that events met."""
+    for firing in firings:
+        event = firing.event
+        facts = {
+            "notificationCode": firing.rule.code,
+            "notificationId": firing.rule.id,
+            "eventId": event.id,
+            "eventName": event.name,
+            "eventTime": event.at,
+            "entityId": event.entity_id,
+            "event": event.facts,
+        }
+        integrations_start.notify(tx, firing.rule.id, facts)
 
 
 async def run_server(

@@ -41,7 +41,13 @@ def live_server(database_url: str) -> Iterator[Live]:
     """Start a server on a free port of loopback, in a thread of this process, and stop it at the end."""
     clock = MovableClock()
     with tempfile.TemporaryDirectory(prefix="tallystick-test-") as folder:
-        settings = Settings(home=Path(folder), port=0, database_url=database_url, due_every_s=0)
+        settings = Settings(
+            home=Path(folder),
+            port=0,
+            database_url=database_url,
+            due_every_s=0,
+            stripe_url="http://127.0.0.1:9",
+        )
         with (
             open_platform(settings, clock) as platform,
             open_services(platform) as services,

@@ -10,6 +10,7 @@ from tallystick.calc.values import Lookups
 from tallystick.catalogue.lookup_files import LookupFiles
 from tallystick.explorer.service import Explorer
 from tallystick.exports.usage import UsageRows
+from tallystick.integrations.service import Integrations
 from tallystick.kernel.clock import Clock
 from tallystick.organizations.sessions import Sessions
 from tallystick.organizations.throttle import Throttle
@@ -45,5 +46,6 @@ class Services:
     usage_rows: UsageRows
     lookups: Callable[[str], Lookups]
     "Gives the lookup tables of an organization."
+    integrations: Integrations
     rate_limits: RateLimits | None = None
     "None is no limits."

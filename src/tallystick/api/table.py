@@ -24,6 +24,7 @@ from tallystick.api.events import event_routes
 from tallystick.api.explorer import explorer_routes
 from tallystick.api.exports import export_routes
 from tallystick.api.file_uploads import file_upload_routes
+from tallystick.api.integrations import integration_routes
 from tallystick.api.lookup_rows import lookup_row_routes
 from tallystick.api.lookup_tables import lookup_table_routes
 from tallystick.api.measurements import measurement_routes
@@ -53,6 +54,7 @@ ROUTES = (
     *lookup_row_routes(),
     *explorer_routes(),
     *export_routes(),
+    *integration_routes(),
     *file_upload_routes(),
     *measurement_routes(),
     *notification_routes(),

@@ -1,22 +1,16 @@
-"""When a schedule runs. Pure; all in UTC (semantics §30)."""
+"""When a schedule runs: decides only; all in UTC (semantics §30)."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
-from itertools import pairwise
 from typing import Final
 
 import msgspec
-from croniter import croniter
-from croniter.croniter import CroniterError
 
 from tallystick.kernel.problems import Problem
+from tallystick.platform.cron import SHORTEST, cron_fault, next_time
 
-SHORTEST: Final = timedelta(minutes=15)
 LONGEST: Final = timedelta(days=3)
-CRON_FIELDS: Final = 5
-_CRON_RUNS_LOOKED_AT: Final = 200
-_CRON_SINCE: Final = datetime(2024, 1, 1, tzinfo=UTC)
 
 
 class ScheduleType(StrEnum):
@@ -52,7 +46,9 @@ class Timing(msgspec.Struct, frozen=True):
         """Find what is wrong with it."""
         if self.cron is not None:
             yield from self._excluded()
-            yield from _cron_problems(self.cron)
+            fault = cron_fault(self.cron)
+            if fault is not None:
+                yield Problem("cronExpression", *fault)
             return
         if self.schedule_type is None or self.period is None:
             message = "give scheduleType and period, or a cronExpression"
@@ -87,7 +83,7 @@ def next_run(timing: Timing, anchor: datetime, after: datetime) -> datetime:
     offset, whatever ran before: a run that was late moves no other.
     """
     if timing.cron is not None:
-        return _next_of_cron(timing.cron, after)
+        return next_time(timing.cron, after)
     kind = timing.schedule_type or ScheduleType.DAY
     step = UNITS[kind] * (timing.period or 1)
     unit = OFFSETS[kind][0] if kind in OFFSETS else timedelta()
@@ -103,26 +99,3 @@ def runs_between(timing: Timing, anchor: datetime, first: datetime, until: datet
         runs.append(at)
         at = next_run(timing, anchor, at)
     return runs
-
-
-def _next_of_cron(cron: str, after: datetime) -> datetime:
-    found: datetime = croniter(cron, after).get_next(datetime)
-    return found.astimezone(UTC)
-
-
-def _cron_problems(cron: str) -> Iterator[Problem]:
-    """Five fields, runs that come, and not too often."""
-    name = "cronExpression"
-    if len(cron.split()) != CRON_FIELDS or not croniter.is_valid(cron):
-        message = "must have five fields: minute, hour, day of month, month, day of week; times are UTC"
-        yield Problem(name, "wrong_format", message)
-        return
-    try:
-        runs = [_CRON_SINCE]
-        for _ in range(_CRON_RUNS_LOOKED_AT):
-            runs.append(_next_of_cron(cron, runs[-1]))
-    except CroniterError:
-        yield Problem(name, "wrong_format", "names no day that ever comes")
-        return
-    if any(later - earlier < SHORTEST for earlier, later in pairwise(runs[1:])):
-        yield Problem(name, "out_of_range", "runs more often than every 15 minutes")

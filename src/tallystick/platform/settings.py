@@ -114,6 +114,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             extra=_url("s3", "gs"),
         ),
     ] = None
+    stripe_url: Annotated[
+        str | None,
+        msgspec.Meta(
+            description="Where Stripe's API is; none is Stripe's own address.", extra=_url("http", "https")
+        ),
+    ] = None
     gcs_token_file: Annotated[
         str | None,
         msgspec.Meta(description="A file with the OIDC token by which Google's buckets know this server."),

@@ -46,6 +46,11 @@ class DescribedAsText:
 
 
 @dataclass(frozen=True)
+class AnyJson:
+    """The value is any JSON, not only a string or a number."""
+
+
+@dataclass(frozen=True)
 class AtLeast:
     """A decimal has to be this or more."""
 

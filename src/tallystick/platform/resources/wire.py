@@ -17,7 +17,7 @@ import msgspec
 
 from tallystick.kernel.errors import Invalid
 from tallystick.kernel.problems import Problem
-from tallystick.platform.resources.fields import PHRASES, AtLeast, MoreThan
+from tallystick.platform.resources.fields import PHRASES, AnyJson, AtLeast, MoreThan
 
 T = TypeVar("T")
 Reader = Callable[[Any, str, list[Problem]], Any]
@@ -89,7 +89,9 @@ def answer(value: Any) -> Any:
     plain = msgspec.to_builtins(value, builtin_types=_EXACT)
     if isinstance(plain, dict):
         _hide(value, plain)
-        for entity, entity_plain in zip(getattr(value, "data", ()), plain.get("data", ()), strict=False):
+        for entity, entity_plain in zip(
+            getattr(value, "data", None) or (), plain.get("data") or (), strict=False
+        ):
             _hide(entity, entity_plain)
     return without_nulls(plain)
 
@@ -148,7 +150,7 @@ def reader(kind: Any) -> Reader:  # noqa: PLR0911 - one return for each kind of 
     if bare is Decimal:
         return _decimal_reader(marks)
     if bare is Any:
-        return _scalar_reader
+        return _json_reader if any(isinstance(m, AnyJson) for m in marks) else _scalar_reader
     return _value_reader(kind, bare)
 
 
@@ -257,6 +259,17 @@ def _scalar_reader(raw: Any, path: str, problems: list[Problem]) -> Any:
         return raw
     problems.append(Problem(path, "wrong_type", f"must be a string or a number, not {_kind(raw)}"))
     return None
+
+
+def _json_reader(raw: Any, path: str, problems: list[Problem]) -> Any:
+    """Read any JSON value."""
+    if type(raw) is dict:
+        return {
+            reader(str)(k, path, problems): _json_reader(v, f"{path}.{k}", problems) for k, v in raw.items()
+        }
+    if type(raw) is list:
+        return [_json_reader(v, f"{path}[{i}]", problems) for i, v in enumerate(raw)]
+    return raw if raw is None or type(raw) is bool else _scalar_reader(raw, path, problems)
 
 
 def _value_reader(kind: Any, bare: Any) -> Reader:
