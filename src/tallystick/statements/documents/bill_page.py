@@ -10,7 +10,7 @@ from tallystick.billing.bill import Bill
 from tallystick.billing.explain import explain
 from tallystick.billing.line_item import LineItem, LineItemType
 from tallystick.kernel.decimals import ZERO, plain
-from tallystick.statements.documents.formats import Formats
+from tallystick.statements.documents.formats import UNITLESS, Formats
 from tallystick.statements.documents.page import (
     Group,
     Page,
@@ -26,7 +26,6 @@ from tallystick.statements.documents.page import (
 from tallystick.statements.documents.settings import DocumentSettings
 from tallystick.statements.documents.words import Words
 
-UNITLESS = "1"
 CREDITS = frozenset(
     {
         LineItemType.COMMITMENT_CONSUMED,
@@ -110,7 +109,7 @@ def _rows(made: BillDocument, line: LineItem) -> Iterator[Row]:
     formats = made.formats
     tiers = [*_tiers(made, line)]
     is_counted = not (line.unit == UNITLESS and line.units == 1)
-    quantity = _units(formats, line.units, line.unit) if is_counted else ""
+    quantity = formats.units(line.units, line.unit) if is_counted else ""
     price = formats.money(_price(line), line.currency) if is_counted and not tiers else ""
     amount = formats.money(line.converted_subtotal, made.bill.currency)
     yield Row(texts=[made.formats.text(line.description), quantity, price, amount], note=_note(made, line))
@@ -135,16 +134,10 @@ def _tiers(made: BillDocument, line: LineItem) -> Iterator[Row]:
         fixed = f"{made.words.fixed} {formats.money(fixed_part, line.currency)}" if fixed_part else ""
         price = formats.money(band.unit_price, line.currency) if band.band_units or not fixed else ""
         parts = " + ".join(part for part in (fixed, price) if part)
-        quantity = _units(formats, band.band_units, line.unit)
+        quantity = formats.units(band.band_units, line.unit)
         yield Row(
             level="part", texts=[limit, quantity, parts, formats.rounded(band.band_subtotal, line.currency)]
         )
-
-
-def _units(formats: Formats, units: Decimal, unit: str) -> str:
-    if unit == UNITLESS:
-        return formats.number(units)
-    return formats.together(formats.number(units), unit)
 
 
 def _note(made: BillDocument, line: LineItem) -> str:

@@ -15,6 +15,8 @@ from tallystick.kernel.decimals import RoundingMode, plain, round_to
 ENGLISH = Locale("en")
 PRICE_PLACES = 12
 DEFAULT_PLACES = 2
+UNITLESS = "1"
+"UCUM's unit of what has none."
 UNBROKEN = 24
 "After so many characters without a place to break a line, one is given."
 _NO_BREAK, _BREAK, _ISOLATE, _ISOLATED = "\u00a0", "\u200b", "\u2068", "\u2069"
@@ -58,9 +60,10 @@ class Formats:
         turned = self.direction == "rtl" or any(unicodedata.bidirectional(c) in {"R", "AL"} for c in whole)
         return f"{_ISOLATE}{whole}{_ISOLATED}" if turned and whole else whole
 
-    def together(self, number: str, unit: str) -> str:
-        """Give a number with its unit, as one text."""
-        return self.text(f"{number} {unit}")
+    def units(self, value: Decimal, unit: str) -> str:
+        """Write a number with its unit, as one text; the unit `1` is none."""
+        number = self.number(value)
+        return number if unit == UNITLESS else self.text(f"{number} {unit}")
 
     def money(self, value: Decimal, currency: str) -> str:
         """Write an amount or a price with every digit that it has, at least the currency's."""

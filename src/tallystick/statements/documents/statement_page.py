@@ -92,7 +92,7 @@ def _rows(
     amount = formats.money(bucket.charge, currency)
     only = bucket.rows[0] if len(bucket.rows) == 1 and not bucket.rows[0].dimensions else None
     quantity = formats.number(only.quantity) if only else ""
-    yield Row(texts=[span, quantity, formats.together(formats.number(bucket.units), line.unit), amount])
+    yield Row(texts=[span, quantity, formats.units(bucket.units, line.unit), amount])
     if only is not None or whole:
         return
     for row in bucket.rows:
