@@ -94,6 +94,22 @@ def migrated_url(new_migrated_database: MakeDatabase) -> str:
     return new_migrated_database()
 
 
+@pytest.fixture(scope="module")
+def clickhouse_url() -> Iterator[str]:
+    """Run a ClickHouse server, as far as our transport can tell, and give its URL."""
+    program = Path(__file__).parent / "support" / "clickhouse_http.py"
+    with tempfile.TemporaryDirectory(prefix="tallystick-test-") as folder:
+        server = subprocess.Popen(
+            [sys.executable, program, f"{folder}/usage"], stdout=subprocess.PIPE, text=True
+        )
+        try:
+            assert server.stdout is not None
+            yield f"http://127.0.0.1:{server.stdout.readline().strip()}"
+        finally:
+            server.kill()
+            server.wait()
+
+
 @pytest.fixture(scope="session")
 def live(new_migrated_database: MakeDatabase) -> Iterator[Live]:
     """Run the server of this test process."""

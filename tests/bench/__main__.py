@@ -16,7 +16,7 @@ from types import ModuleType
 import msgspec
 from rich.console import Console
 
-from tests.bench import bills, config, flights, ingest, query, start
+from tests.bench import bills, config, flights, ingest, query, scale, start
 from tests.bench.figures import Figure, Wrong, spell, table
 from tests.bench.machine import Machine, this_machine
 from tests.bench.options import Options
@@ -28,7 +28,10 @@ BENCHMARKS: dict[str, ModuleType] = {
     "query": query,
     "bills": bills,
     "flights": flights,
+    "scale": scale,
 }
+LONG = {"scale"}
+"Only measured when named."
 _WIDTH = 160
 FLIGHTS = "TALLYSTICK_BENCH_FLIGHTS"
 
@@ -55,7 +58,7 @@ def main() -> int:
     _say(console, machine, quick=chosen.quick)
     figures: list[Figure] = []
     failures: dict[str, str] = {}
-    names = chosen.names or list(BENCHMARKS)
+    names = chosen.names or [name for name in BENCHMARKS if name not in LONG]
     for name in names:
         begun = time.monotonic()
         try:
@@ -87,7 +90,10 @@ def _arguments() -> argparse.Namespace:
         prog="python -m tests.bench", description=(__doc__ or "").split("\n\n")[1]
     )
     parser.add_argument(
-        "names", nargs="*", metavar="name", help=f"which, of {' '.join(BENCHMARKS)}; default all"
+        "names",
+        nargs="*",
+        metavar="name",
+        help=f"which, of {' '.join(BENCHMARKS)}; default all but {' '.join(LONG)}",
     )
     parser.add_argument("--quick", action="store_true", help="smaller and shorter: to see that all works")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON too")

@@ -74,11 +74,12 @@ class Flights:
     def store(self, store: UsageStore, rows: int) -> None:
         """Store so many flights in large blocks."""
         while rows > 0:
-            block = self._block(min(rows, BLOCK_ROWS))
+            block = self.block(min(rows, BLOCK_ROWS))
             store.insert_block(block, new_id())
             rows -= block.num_rows
 
-    def _block(self, rows: int) -> pa.Table:
+    def block(self, rows: int) -> pa.Table:
+        """Make so many flights, by `ts`."""
         chosen = (self._random.random(rows) ** self._skew * len(self._accounts)).astype(int)
         minutes = np.sort(self._random.integers(0, self._minutes, rows))
         org_ids, uids = pa.repeat(self._org, rows), _random_uids(rows)

@@ -37,14 +37,18 @@ class Live:
 
 
 @contextmanager
-def live_server(database_url: str) -> Iterator[Live]:
-    """Start a server on a free port of loopback, in a thread of this process, and stop it at the end."""
+def live_server(database_url: str, clickhouse_url: str | None = None) -> Iterator[Live]:
+    """Start a server on a free port of loopback, in a thread of this process, and stop it at the end.
+
+    clickhouse_url: None is the embedded store, of which a process can have one.
+    """
     clock = MovableClock()
     with tempfile.TemporaryDirectory(prefix="tallystick-test-") as folder:
         settings = Settings(
             home=Path(folder),
             port=0,
             database_url=database_url,
+            clickhouse_url=clickhouse_url,
             due_every_s=0,
             stripe_url="http://127.0.0.1:9",
         )

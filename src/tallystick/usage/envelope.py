@@ -62,7 +62,7 @@ class SubmitMeasurementsRequest(msgspec.Struct, kw_only=True, rename="camel"):
     measurements: Annotated[list[MeasurementRequest], Meta(min_length=1, max_length=MOST_MEASUREMENTS)]
 
 
-class Measurement(msgspec.Struct, kw_only=True, omit_defaults=True):
+class Measurement(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     """One measurement of the right form.
 
     uid: None when none was sent. Numbers fit the usage store exactly. Instants without an offset are UTC.

@@ -1,9 +1,10 @@
-"""The usage store on both transports: chDB in this process, and over HTTP from another one."""
+"""The usage store on both transports: chDB in this process, and over HTTP from another one.
 
-import subprocess
-import sys
+With TALLYSTICK_TEST_CLICKHOUSE_URL also on that server, in a database `tallystick` that this makes there.
+"""
+
+import os
 from collections.abc import Iterator
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -15,30 +16,20 @@ from tallystick.usage.store.store import UsageStore
 from tallystick.usage.store.writer import GroupedWriter
 from tests.unit.usage_store.blocks import SetClock
 
-SERVER = Path(__file__).parents[2] / "support" / "clickhouse_http.py"
+OWN_SERVER = os.environ.get("TALLYSTICK_TEST_CLICKHOUSE_URL", "")
 
 
-@pytest.fixture(scope="module")
-def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("server") / "usage"
-    server = subprocess.Popen([sys.executable, SERVER, folder], stdout=subprocess.PIPE, text=True)
-    try:
-        assert server.stdout is not None
-        yield f"http://127.0.0.1:{server.stdout.readline().strip()}"
-    finally:
-        server.kill()
-        server.wait()
-
-
-@pytest.fixture(scope="module", params=["embedded", "http"])
+@pytest.fixture(scope="module", params=["embedded", "http", *(["server"] if OWN_SERVER else [])])
 def clickhouse(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ClickHouse]:
     found: ClickHouse
     if request.param == "embedded":
         found = EmbeddedClickHouse(tmp_path_factory.mktemp("embedded") / "usage")
+    elif request.param == "server":
+        found = HttpClickHouse(OWN_SERVER)
     else:
-        found = HttpClickHouse(request.getfixturevalue("server_url"))
+        found = HttpClickHouse(request.getfixturevalue("clickhouse_url"))
     UsageStore(found).migrate()
     yield found
     found.close()

@@ -1,6 +1,7 @@
 """CUSTOM_SQL over stored measurements, on both transports."""
 # ruff: noqa: S608, E501 - queries, one a line
 
+import time
 from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
@@ -10,6 +11,7 @@ import pytest
 from tallystick.catalogue.custom_sql import read_custom_sql
 from tallystick.kernel.periods import Period
 from tallystick.platform.clickhouse.errors import error_from
+from tallystick.usage.store import custom
 from tallystick.usage.store.blocks import make_block
 from tallystick.usage.store.custom import CustomQuery, CustomSqlFailed, failure
 from tallystick.usage.store.model import ANY, Slot
@@ -165,6 +167,69 @@ def test_a_query_that_needs_too_much_memory_ends(store: UsageStore, writer: Grou
     with pytest.raises(CustomSqlFailed, match="more than 256 MiB of memory"):
         ask(store, org, f"SELECT max(length(x)) FROM (SELECT {grown} AS x FROM measurements ORDER BY x)")
     assert ask(store, org, "SELECT count() FROM measurements") == 20_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(
+            "SELECT max(q) FROM (SELECT quantileExact(0.5)(distance) OVER (ORDER BY ts) AS q FROM measurements)",
+            id="all rows again for each row",
+        ),
+        pytest.param(
+            f"SELECT count() FROM measurements WHERE concat({','.join(['origin'] * 150)}) LIKE '%x%y%z%a%b%c%d%'",
+            id="long texts, slow pattern",
+        ),
+    ],
+)
+def test_a_query_that_runs_on_is_ended(
+    store: UsageStore, writer: GroupedWriter, org: str, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setitem(custom._SETTINGS, "max_execution_time", 0.2)  # noqa: SLF001 - a test waits less long
+    store_rows(writer, org, [row(0, 1 + at / 50_000, n=D(at % 7), s="x" * 50) for at in range(60_000)])
+    begun = time.monotonic()
+    with pytest.raises(CustomSqlFailed, match="takes longer than"):
+        ask(store, org, text)
+    assert time.monotonic() - begun < 10
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param(
+            "SELECT sum(distance) FROM (SELECT distance FROM measurements) AS measurements", "3.3", id="name"
+        ),
+        pytest.param(
+            "SELECT sum(distance) AS org_id FROM measurements", "3.3", id="alias of a column of the store"
+        ),
+        pytest.param(
+            "SELECT sum(distance) AS account_id FROM measurements HAVING account_id > 0", "3.3", id="having"
+        ),
+        pytest.param(
+            "SELECT sum(m) FROM (SELECT distance AS m, distance AS org_id, uid AS meter_id FROM measurements)",
+            "3.3",
+            id="aliases of all that chooses rows",
+        ),
+        pytest.param(
+            "SELECT max(m) FROM (SELECT distance AS m, toDateTime('2024-02-01') AS ts FROM measurements WHERE m < 5000)",
+            "3",
+            id="another time",
+        ),
+        pytest.param(
+            "SELECT count() /* ) FROM tallystick.measurements */ FROM measurements -- x", "4", id="comments"
+        ),
+        pytest.param("SELECT countIf(origin = 'a'') OR 1=1 --') FROM measurements", "0", id="quotes"),
+        pytest.param("SELECT count() FROM measurements WHERE uid LIKE '%' OR origin IS NULL", "4", id="or"),
+        pytest.param(
+            "SELECT max(distance) FROM measurements a WHERE distance < (SELECT max(b.distance) FROM measurements b)",
+            "0.2",
+            id="subquery",
+        ),
+    ],
+)
+def test_no_name_opens_what_is_not_shown(store: UsageStore, stored: str, text: str, expected: str) -> None:
+    """Others' rows have 100 and more, other months 1,000, other meters 10,000, organizations 100,000."""
+    assert ask(store, stored, text) == D(expected)
 
 
 @pytest.mark.parametrize("number", [159, 209])

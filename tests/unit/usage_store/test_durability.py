@@ -139,21 +139,21 @@ def test_closed_is_unavailable_and_closing_twice_is_fine(tmp_path: Path) -> None
         clickhouse.read("SELECT 1")
 
 
-def test_a_mistake_of_ours_is_no_outage(tmp_path: Path, server_url: str) -> None:
+def test_a_mistake_of_ours_is_no_outage(tmp_path: Path, clickhouse_url: str) -> None:
     embedded = EmbeddedClickHouse(tmp_path)
-    for clickhouse in (embedded, HttpClickHouse(server_url)):
+    for clickhouse in (embedded, HttpClickHouse(clickhouse_url)):
         with pytest.raises(ClickHouseRefused, match="nowhere"):
             clickhouse.read("SELECT * FROM nowhere")
     embedded.close()
 
 
-def test_an_answer_lost_on_the_way_stores_once(server_url: str) -> None:
-    store = UsageStore(HttpClickHouse(server_url))
+def test_an_answer_lost_on_the_way_stores_once(clickhouse_url: str) -> None:
+    store = UsageStore(HttpClickHouse(clickhouse_url))
     store.migrate()
     writer, org = GroupedWriter(store, SetClock()), str(uuid4())
     writer.start()
     send(writer, uids_block(org, ["a"]))
-    httpx.post(f"{server_url}/break")
+    httpx.post(f"{clickhouse_url}/break")
     assert send(writer, uids_block(org, ["b", "c"])) == [[False, False]]
     writer.close()
     assert store.count(org) == 3

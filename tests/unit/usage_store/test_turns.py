@@ -23,8 +23,8 @@ NewProcess = Callable[..., GroupedWriter]
 
 
 @pytest.fixture
-def failing(server_url: str) -> Iterator[Failing]:
-    real = HttpClickHouse(server_url)
+def failing(clickhouse_url: str) -> Iterator[Failing]:
+    real = HttpClickHouse(clickhouse_url)
     UsageStore(real).migrate()
     yield Failing(real)
     real.close()

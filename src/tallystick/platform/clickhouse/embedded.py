@@ -33,6 +33,8 @@ class EmbeddedLimits(msgspec.Struct, frozen=True):
     "Connections for short questions: a connection runs one query at a time."
     threads: int = 2
     "Threads of one query."
+    scan_threads: int = max(1, (os.cpu_count() or 2) // 2)
+    "Threads of one scan: half the machine stays free for what someone waits for."
     read_memory_bytes: int = 512 * 2**20
     scan_memory_bytes: int = 2 * 2**30
     wait_s: float = 30.0
@@ -58,7 +60,7 @@ class EmbeddedClickHouse:
         try:
             self._connect(Lane.READ, self._limits.readers, self._limits.read_memory_bytes)
             self._connect(Lane.EXPLORE, 1, self._limits.scan_memory_bytes)
-            self._connect(Lane.SCAN, 1, self._limits.scan_memory_bytes)
+            self._connect(Lane.SCAN, 1, self._limits.scan_memory_bytes, self._limits.scan_threads)
             self._connect(Lane.WRITE, 1, self._limits.scan_memory_bytes)
         except RuntimeError as error:
             self.close()
@@ -102,9 +104,10 @@ class EmbeddedClickHouse:
             connection.chdb.close()
         os.close(self._lock_file)
 
-    def _connect(self, lane: Lane, how_many: int, memory_bytes: int) -> None:
+    def _connect(self, lane: Lane, how_many: int, memory_bytes: int, threads: int | None = None) -> None:
         self._lanes[lane] = queue.SimpleQueue()
-        options = f"max_threads={self._limits.threads}&max_memory_usage={memory_bytes}&max_query_size={2**26}"
+        options = f"max_threads={threads or self._limits.threads}&max_memory_usage={memory_bytes}"
+        options += f"&max_query_size={2**26}"
         for _ in range(how_many):
             connection = _Connection(chdb.connect(f"{self._folder}?{options}"))
             self._open.append(connection)
