@@ -32,12 +32,17 @@ from tallystick.integrations.adapter import Adapter
 from tallystick.integrations.adapters.accounting_file import AccountingFileAdapter
 from tallystick.integrations.adapters.mail import MailAdapter
 from tallystick.integrations.adapters.stripe import StripeAdapter
+from tallystick.integrations.adapters.webhook import WebhookAdapter, WebhookMessage
 from tallystick.integrations.credentials import Vault
 from tallystick.integrations.registry import Registry, third_parties
 from tallystick.integrations.runner import IntegrationRunner
 from tallystick.integrations.service import Integrations
 from tallystick.integrations.start import IntegrationsDue
 from tallystick.kernel.clock import Clock
+from tallystick.notifications.deliverer import Deliverer
+from tallystick.notifications.delivery import register_forgetting_deliveries
+from tallystick.notifications.outbox import Message, Outbox
+from tallystick.notifications.service import Webhooks
 from tallystick.notifications.tell import Firing, Teller
 from tallystick.organizations.access_cache import AccessChanges
 from tallystick.organizations.audit import record_audit
@@ -47,6 +52,7 @@ from tallystick.organizations.service import all_organizations
 from tallystick.organizations.sessions import Sessions
 from tallystick.organizations.throttle import Throttle
 from tallystick.organizations.tokens import Tokens
+from tallystick.platform.addresses import Allowed
 from tallystick.platform.clickhouse.embedded import EmbeddedClickHouse
 from tallystick.platform.clickhouse.http import HttpClickHouse
 from tallystick.platform.clickhouse.transport import ClickHouse
@@ -55,6 +61,7 @@ from tallystick.platform.database import Database
 from tallystick.platform.due import MOVE_TASK, Due, DueRunner
 from tallystick.platform.files import Files, Folder
 from tallystick.platform.home import Home
+from tallystick.platform.http_out import HttpOut
 from tallystick.platform.jobs import Jobs
 from tallystick.platform.mail import Mailer, MailFolder, SmtpMailer
 from tallystick.platform.migrate import migrate
@@ -183,6 +190,7 @@ def open_services(platform: Platform, step: Step = lambda _: None) -> Iterator[S
                 platform.database, Upkeep(clickhouse, _cluster(platform)), platform.clock
             ),
             statements=StatementRunner(platform.database, store, files),
+            webhooks=make_webhooks(platform),
             lookups=lookups,
             files=files,
             mailer=make_mailer(platform),
@@ -290,6 +298,7 @@ def make_jobs(platform: Platform, services: Services) -> Jobs:
     register_forgetting(jobs, platform.database)
     LookupWorker(platform.database, services.lookup_files).register(jobs)
     make_teller(platform).register(jobs)
+    register_forgetting_deliveries(jobs, platform.database, platform.clock)
     targets = CloudTargets(platform.settings.gcs_token_file)
     ExportRunner(platform.database, services.usage_rows, services.files, targets).register(jobs)
     registry = services.integrations.registry
@@ -308,8 +317,17 @@ def make_registry(platform: Platform, files: Files) -> Registry:
         StripeAdapter("STRIPE_TEST", platform.settings.stripe_url),
         AccountingFileAdapter(files),
         MailAdapter(make_mailer(platform)),
+        WebhookAdapter(partial(_put_into_outbox, platform)),
     )
     return Registry((*own, *third_parties()))
+
+
+def _put_into_outbox(platform: Platform, org_id: str, destination_id: str, told: WebhookMessage) -> None:
+    """Hand a message of an integration to the outbox of a webhook. Raises ResourceNotFound."""
+    outbox, now = Outbox(platform.clock), platform.clock.now()
+    message = Message(key=told.key, type=told.type, at=now, facts=told.facts, entity_id=told.entity_id)
+    with platform.database.transaction(org_id) as tx:
+        outbox.put(tx, destination_id, message)
 
 
 def make_vault(platform: Platform) -> Vault:
@@ -350,6 +368,20 @@ def _tell_integrations(tx: Transaction, firings: Sequence[Firing]) -> None:
         integrations_start.notify(tx, firing.rule.id, facts)
 
 
+def make_webhooks(platform: Platform) -> Webhooks:
+    """Give what makes webhooks and tries them out."""
+    out = HttpOut(Allowed.read(platform.settings.webhook_allow))
+    sealer = Sealer(signing_secret(platform), "webhooks")
+    return Webhooks(platform.database, out, sealer, platform.clock)
+
+
+async def _work(platform: Platform, services: Services, *, alone: bool) -> None:
+    """Run jobs and deliver messages until cancelled. alone: no other process works on this database."""
+    webhooks = services.webhooks
+    deliverer = Deliverer(platform.database, platform.clock, webhooks.out, webhooks.sealer)
+    await asyncio.gather(make_jobs(platform, services).work(alone=alone), deliverer.run(alone=alone))
+
+
 async def run_server(
     platform: Platform, services: Services, *, ready: Callable[[str], None], stop: asyncio.Event
 ) -> None:
@@ -359,7 +391,7 @@ async def run_server(
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
     async def work() -> None:
-        await make_jobs(platform, services).work(alone=platform.postgres.embedded)
+        await _work(platform, services, alone=platform.postgres.embedded)
 
     app = make_app(services)
     await serve(app, host, port, ready=lambda: ready(url), stop=stop, beside=work)
@@ -369,7 +401,7 @@ async def run_worker(
     platform: Platform, services: Services, *, ready: Callable[[], None], stop: asyncio.Event
 ) -> None:
     """Run jobs until `stop` is set; what runs then is waited for."""
-    working = asyncio.ensure_future(make_jobs(platform, services).work(alone=False))
+    working = asyncio.ensure_future(_work(platform, services, alone=False))
     stopping = asyncio.ensure_future(stop.wait())
     ready()
     await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)

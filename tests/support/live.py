@@ -51,6 +51,7 @@ def live_server(database_url: str, clickhouse_url: str | None = None) -> Iterato
             clickhouse_url=clickhouse_url,
             due_every_s=0,
             stripe_url="http://127.0.0.1:9",
+            webhook_allow="127.0.0.1",
         )
         with (
             open_platform(settings, clock) as platform,

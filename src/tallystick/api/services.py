@@ -12,6 +12,7 @@ from tallystick.explorer.service import Explorer
 from tallystick.exports.usage import UsageRows
 from tallystick.integrations.service import Integrations
 from tallystick.kernel.clock import Clock
+from tallystick.notifications.service import Webhooks
 from tallystick.organizations.sessions import Sessions
 from tallystick.organizations.throttle import Throttle
 from tallystick.organizations.tokens import Tokens
@@ -44,6 +45,7 @@ class Services:
     retention: UsageRetention
     statements: StatementRunner
     usage_rows: UsageRows
+    webhooks: Webhooks
     lookups: Callable[[str], Lookups]
     "Gives the lookup tables of an organization."
     integrations: Integrations

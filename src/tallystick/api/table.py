@@ -34,6 +34,7 @@ from tallystick.api.notifications import notification_routes
 from tallystick.api.oauth import oauth_routes
 from tallystick.api.operator import operator_routes
 from tallystick.api.statements import statement_routes
+from tallystick.api.webhooks import webhook_routes
 
 ROUTES = (
     *meta_routes(),
@@ -60,4 +61,5 @@ ROUTES = (
     *notification_routes(),
     *operator_routes(),
     *statement_routes(),
+    *webhook_routes(),
 )

@@ -11,6 +11,7 @@ import msgspec
 
 from tallystick.kernel.errors import Invalid
 from tallystick.kernel.problems import Problem
+from tallystick.platform.addresses import Allowed
 
 PREFIX = "TALLYSTICK_"
 TEST_PREFIX = "TALLYSTICK_TEST_"
@@ -72,6 +73,14 @@ def _long_enough(text: str) -> str | None:
 
 def _sender(text: str) -> str | None:
     return None if _SENDER.fullmatch(text) else "must be an address, or `Name <address>`"
+
+
+def _hosts_and_networks(text: str) -> str | None:
+    try:
+        Allowed.read(text)
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -154,6 +163,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     mail_from: Annotated[str, msgspec.Meta(description="The sender of mails.", extra={"check": _sender})] = (
         "Tallystick <tallystick@localhost>"
     )
+    webhook_allow: Annotated[
+        str,
+        msgspec.Meta(
+            description="Hosts and networks inside that webhooks may call, by commas, such as 10.1.0.0/16.",
+            extra={"check": _hosts_and_networks},
+        ),
+    ] = ""
     due_every_s: Annotated[
         int,
         msgspec.Meta(
