@@ -1,6 +1,5 @@
 """Contracts and their grouping keys: what they refuse, what hangs on them, and how it is billed."""
 
-import time
 from typing import Any
 
 import pytest
@@ -175,16 +174,6 @@ def test_end_dating_a_contract_ends_what_hangs_on_it_and_nothing_else(world: Wor
 # --- bills --------------------------------------------------------------------------------------
 
 
-def run_january(world: World) -> list[Any]:
-    """Bill January 2024; give the bills, smallest first."""
-    job = world.post("billjobs", {"lastDateInBillingPeriod": "2024-01-31", "billingFrequency": "MONTHLY"})
-    deadline = time.monotonic() + 30
-    while world.get(f"billjobs/{job['id']}")["status"] != "COMPLETE":
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return sorted(world.get("bills")["data"], key=lambda bill: bill["billTotal"])
-
-
 def filtered(mode: str, *values: str) -> list[Any]:
     return [{"dimensionCode": "destination", "value": value, "mode": mode} for value in values]
 
@@ -215,7 +204,8 @@ def test_two_contracts_share_the_usage_by_a_dimension(world: World, method: str)
             for p, d in places.items()
         )
     )
-    to_ord, rest = run_january(world)
+    found = world.run_bills(lastDateInBillingPeriod="2024-01-31", billingFrequency="MONTHLY")
+    to_ord, rest = sorted(found, key=lambda bill: bill["billTotal"])
     latest = 100  # of two levels at one instant the last received holds
     assert (to_ord["billTotal"], rest["billTotal"]) == (1, latest if method == "TIME_WEIGHTED" else 110)
     for bill in (to_ord, rest):

@@ -1,4 +1,4 @@
-"""Plan groups: which plans come together, and where they are attached."""
+"""Plan groups: which plans come together, where they are attached, and what they charge."""
 
 from typing import Any
 
@@ -88,3 +88,51 @@ def test_a_bespoke_group_goes_to_its_own_account_only(world: World) -> None:
     moved = {"name": "Suite", "currency": "USD", "accountId": other, "version": 1}
     assert codes(world.put(f"plangroups/{suite}", moved, expect=400)) == {"accountId": "immutable"}
     assert [g["id"] for g in world.get("plangroups", accountId=f"{acme},{other}")["data"]] == [suite]
+
+
+def test_a_suite_is_billed_up_to_its_minimum_in_advance_beside_what_closes_that_day(world: World) -> None:
+    """January and February of a $250 suite, with its weekly neighbour on the same consolidated bill."""
+    config = world.get("organizationconfig")
+    world.put("organizationconfig", {**config, "consolidateBills": True, "weekEpoch": "2024-01-04"})
+    air, sea = world.product("air"), world.product("sea")
+    fee = world.product("fees")
+    advance = {"minimumSpendBillInAdvance": True, "minimumSpendAccountingProductId": fee}
+    suite = group(world, minimumSpend=250, minimumSpendDescription="At least", **advance)
+    used = world.aggregation(world.meter(air)["id"])["id"]
+    plan = world.plan(air, "a")["id"]
+    world.pricing(plan, used, (0, 0, 1))
+    link(world, suite, plan)
+    link(world, suite, world.plan(sea, "b", standingCharge=5)["id"])
+    acme = world.account("acme")["id"]
+    attach(world, acme, suite, "2024-01-01")
+    world.attach(
+        acme,
+        world.plan(world.product("road"), "w", billFrequency="WEEKLY", standingCharge=7)["id"],
+        "2024-01-01",
+    )
+    world.at("2024-02-02")
+    world.send(world.measure("acme", "2024-01-31T12:00:00Z", distance=100))
+    (bill,) = world.run_bills(lastDateInBillingPeriod="2024-01-31", billingFrequency="MONTHLY")
+    assert (bill["billingFrequency"], bill["startDate"], bill["endDate"]) == (
+        "MIXED",
+        "2024-01-01",
+        "2024-02-01",
+    )
+    found = sorted((x["lineItemType"], x["convertedSubtotal"]) for x in bill["lineItems"])
+    assert found == [
+        ("MINIMUM_SPEND", 250),  # January's, on the first bill
+        ("MINIMUM_SPEND", 250),  # February's, in advance
+        ("MINIMUM_SPEND_REFUND", -100),
+        ("STANDING_CHARGE", 5),
+        ("STANDING_CHARGE", 7),
+        ("USAGE", 100),
+    ]
+    own = [x for x in bill["lineItems"] if x["description"] == "At least"]
+    assert {(x["planGroupId"], x.get("planId"), x["accountingProductName"]) for x in own} == {
+        (suite, None, "Fees")
+    }
+    world.at("2024-03-02")
+    february = world.run_bills(lastDateInBillingPeriod="2024-02-29", billingFrequency="MONTHLY")[0]
+    assert february["billingFrequency"] == "MONTHLY"  # no week closes on March 1
+    assert february["billTotal"] == 250 + 5  # March in advance; nothing used of February's
+    assert world.post(f"bills/{bill['id']}/verify")["matches"]

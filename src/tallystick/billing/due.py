@@ -158,6 +158,24 @@ def due_bills(
     return [_due_bill(account, end, name, groups[end, name]) for end, name in sorted(groups)]
 
 
+class Closing(msgspec.Struct, frozen=True):
+    """What closes for some accounts under a selection. due_of: by account, as `due_bills` asks."""
+
+    selection: Selection
+    accounts: Mapping[str, Account]
+    due_of: Mapping[str, Callable[[Selection], Iterable[DuePlan]]]
+
+    def bills(self) -> list[DueBill]:
+        """Give the bills that are due."""
+        asked = self.selection
+        return [b for i, account in self.accounts.items() for b in due_bills(asked, account, self.due_of[i])]
+
+    def on(self, account_id: str, end: date) -> list[DueBill]:
+        """Give the bills of an account of all that closes on a day, whatever frequency is asked for."""
+        asked = all_ending(self.selection, end)
+        return due_bills(asked, self.accounts[account_id], self.due_of[account_id])
+
+
 def all_ending(selection: Selection, end: date) -> Selection:
     """Select all periods that end on a day, of any frequency."""
     last_date = end - timedelta(days=1)

@@ -116,3 +116,16 @@ class UsageFilterUnknown(Invalid):
             dimension=dimension,
             meter=meter,
         )
+
+
+class BilledAlready(Conflict):
+    """What a bill is to charge stands on another bill of the same day, which stays as it is."""
+
+    code = "billed_already"
+
+    def __init__(self, bill_id: str) -> None:
+        super().__init__(
+            f"The bill {bill_id} of the same day charges some of this already, and is grouped otherwise."
+            " Make that bill anew or delete it, then run again.",
+            bill_id=bill_id,
+        )

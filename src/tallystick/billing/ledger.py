@@ -18,7 +18,7 @@ from tallystick.billing.bill import Bill
 from tallystick.billing.calculate.fees import fee_in_advance, fees_on_dates, scheduled_fees
 from tallystick.billing.calculate.inputs import BillInputs, CurrencyRule
 from tallystick.billing.calculate.ledger_inputs import DatedFee, LedgerInputs, Reserve
-from tallystick.billing.due import DueBill, Frame, Selection, grouping_of
+from tallystick.billing.due import Closing, DueBill, Frame, Selection, grouping_of
 from tallystick.billing.frames import load_frames
 from tallystick.catalogue.product import Product
 from tallystick.kernel.decimals import ZERO
@@ -112,17 +112,13 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def load_ledger(
-    tx: Transaction,
-    selection: Selection,
-    accounts: Sequence[Account],
-    due: Sequence[DueBill],
-    config: OrganizationConfig,
-    families: Collection[str],
+    tx: Transaction, closing: Closing, config: OrganizationConfig, families: Collection[str]
 ) -> Ledger:
     """Load what bills of these accounts draw on, and the charges and fees that are due with them.
 
-    due: the bills that plans make due. families: ids of accounts that have children.
+    closing: the bills that plans make due. families: ids of accounts that have children.
     """
+    selection, accounts, due = closing.selection, [*closing.accounts.values()], closing.bills()
     things = _things(tx, accounts)
     commitments = {c.id: c for own in things.values() for c in own if isinstance(c, Commitment)}
     draws = draws_on(tx, sorted({each.id for own in things.values() for each in own}))
@@ -131,7 +127,7 @@ def load_ledger(
     frames = load_frames(tx, linked)
     fees = _dated_fees(tx, selection, accounts, [*commitments.values()], config)
     keys = _keys(tx, {draw.bill_id for draw in draws} | {c.bill_id or "" for c in charges})
-    plan = _Plan(selection, {a.id: a for a in accounts}, due, frames)
+    plan = _Plan(closing, due, frames)
     for charge in charges:
         plan.add_charge(charge, keys.get(charge.bill_id or ""))
     billed = _billed_before(tx, selection, fees)
@@ -252,17 +248,11 @@ def _products(
 class _Plan:
     """Puts charges and fees on the bills that are due, and makes bills of their own for the rest."""
 
-    def __init__(
-        self,
-        selection: Selection,
-        accounts: Mapping[str, Account],
-        due: Iterable[DueBill],
-        frames: Mapping[str, Frame],
-    ) -> None:
+    def __init__(self, closing: Closing, due: Iterable[DueBill], frames: Mapping[str, Frame]) -> None:
         self.due = list(due)
         self.charges: dict[BillKey, list[Charge]] = defaultdict(list)
         self.fees: dict[BillKey, list[DatedFee]] = defaultdict(list)
-        self._selection, self._accounts, self._frames = selection, accounts, frames
+        self._closing, self._selection, self._frames = closing, closing.selection, frames
         self._by_end: dict[tuple[str, date], list[DueBill]] = defaultdict(list)
         for bill in self.due:
             self._by_end[bill.account.id, bill.dates.end].append(bill)
@@ -307,8 +297,8 @@ class _Plan:
         is_asked = self._selection.frequency in {None, BillingFrequency.AD_HOC}
         if not (is_ad_hoc and is_asked and self._selection.interval in {None, 1}):
             return False
-        bill = DueBill(
-            account=self._accounts[account_id],
+        bill = self._with_plans(key) or DueBill(
+            account=self._closing.accounts[account_id],
             grouping=grouping,
             frequency=BillingFrequency.AD_HOC,
             interval=1,
@@ -318,3 +308,9 @@ class _Plan:
         here.append(bill)
         self.due.append(bill)
         return True
+
+    def _with_plans(self, key: BillKey) -> DueBill | None:
+        """Give the consolidated bill of the day with the plans that close on it, also if not asked for."""
+        account_id, grouping, end = key
+        found = self._closing.on(account_id, end) if self._selection.consolidates else []
+        return next((bill for bill in found if bill.grouping == grouping), None)

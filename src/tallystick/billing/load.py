@@ -28,11 +28,11 @@ from tallystick.billing.calculate.inputs import (
 from tallystick.billing.calculate.slices import usage_slices
 from tallystick.billing.due import (
     Attached,
+    Closing,
     DueBill,
     DuePlan,
     Frame,
     Selection,
-    due_bills,
     due_date_of,
     due_plan,
     external_invoice_date_of,
@@ -100,20 +100,24 @@ def load_bills(
     A handful of statements, and one usage query per aggregation and kind of window, however many
     accounts. tx: a snapshot. Raises Unavailable when the usage store cannot answer.
     """
-    accounts = {a.id: a for a in tx.find(Account, id=list(account_ids))}
+    accounts = {a.id: a for a in sorted(tx.find(Account, id=list(account_ids)), key=lambda a: a.id)}
     families = load_families(tx, accounts)
     own = {a: families.attached.get(a, []) for a in accounts}
     lent = {a: families.lent_to(account) for a, account in accounts.items()}
     prices = load_prices(tx, [plan for a in accounts for plan in (*own[a], *lent[a])])
     config = tx.find(OrganizationConfig)[0]
     currencies = _currencies(tx)
-    due: list[DueBill] = []
-    for account_id, account in sorted(accounts.items()):
-        plans = [prices.attached(plan) for plan in own[account_id]]
-        due_of = partial(_due_plans, account=account, plans=plans, families=families, prices=prices)
-        due.extend(due_bills(selection, account, due_of))
-    parents = families.children.keys()
-    ledger = load_ledger(tx, selection, [*accounts.values()], due, config, parents)
+    due_of = {
+        account_id: partial(
+            _due_plans,
+            account=account,
+            plans=[prices.attached(plan) for plan in own[account_id]],
+            families=families,
+            prices=prices,
+        )
+        for account_id, account in accounts.items()
+    }
+    ledger = load_ledger(tx, Closing(selection, accounts, due_of), config, families.children.keys())
     bills: list[BillInputs] = []
     for each in ledger.due:
         if only is None or (each.account.id, each.grouping) in only:

@@ -13,6 +13,7 @@ from tallystick.billing.bill_config import lock_date
 from tallystick.billing.calculate import Draft
 from tallystick.billing.calculate.memos import with_memos
 from tallystick.billing.diff import BillChange, Existing, Outcome, Stamp, create_bill, diff_bill
+from tallystick.billing.elsewhere import without_doubles
 from tallystick.billing.failure import bill_failures
 from tallystick.billing.ledger_save import save_charges, save_draws, settle_draws
 from tallystick.billing.line_item import LineItem
@@ -66,8 +67,9 @@ def save_bills(tx: Transaction, drafts: Sequence[Draft], failures: Sequence[Fail
     existing = existing_bills(tx, [draft.inputs for draft in drafts])
     closed_until = lock_date(tx)
     is_open = [_is_open(existing.get(key_of(draft.inputs)), draft, closed_until) for draft in drafts]
-    settled, refused = _settled(tx, [*compress(drafts, is_open)], existing)
-    failures = [*failures, *refused]
+    open_drafts, doubled = without_doubles([*compress(drafts, is_open)], existing)
+    settled, refused = _settled(tx, open_drafts, existing)
+    failures = [*failures, *(Failure(draft.inputs.account, error) for draft, error in doubled), *refused]
     made: dict[str, Draft] = {}
     changes: list[BillChange] = []
     for draft in settled:

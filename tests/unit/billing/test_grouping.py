@@ -9,8 +9,11 @@ import pytest
 from tallystick.accounts.account import Account
 from tallystick.accounts.account_plan import AccountPlan
 from tallystick.accounts.contract import Contract
+from tallystick.balances.charge import Charge, ChargeEntityType, ChargeLineItemType
 from tallystick.billing import service
+from tallystick.billing.bill import BillAnswer
 from tallystick.billing.bill_job import BillJob, BillJobBillingFrequency
+from tallystick.billing.failure import bill_failures
 from tallystick.billing.jobs import recalculate_job
 from tallystick.billing.verify import Verification
 from tallystick.catalogue.product import Product
@@ -113,6 +116,123 @@ def test_each_bill_of_an_account_is_made_anew_and_verified_by_itself(overlapping
         job = recalculate_job(tx, [rest.id, by_contract.id])
     books.runner().run(books.org_id, job.id)
     assert totals(books, acme) == [("2024-02-01", t) for t in ("0", "16.00")]
+
+
+def approve(books: Books, *bills: BillAnswer, lock: bool = False) -> None:
+    with books.database.transaction(books.org_id) as tx:
+        service.approve_bills(tx, [bill.id for bill in bills])
+        for bill in bills if lock else ():
+            service.lock_bill(tx, bill.id)
+
+
+def failures(books: Books, account: Account) -> list[str]:
+    with books.database.reading(books.org_id) as tx:
+        mine = bill_failures.c.account_id == account.id
+        return [row.code for row in tx.execute(bill_failures.select().where(mine))]
+
+
+@pytest.mark.parametrize("locked", [False, True])
+def test_what_moved_from_a_bill_that_keeps_it_is_not_billed_twice(
+    overlapping: Books,
+    locked: bool,  # noqa: FBT001 - a table's row
+) -> None:
+    """The contract's bill is not in the run any more, or locked; the plan has come to the account's bill."""
+    books, acme = overlapping, overlapping.account("acme")
+    own = books.create(BillGroupingKey(name="own", exclusive=True))
+    attached = attach(books, acme, books.plan("10"), contract(books, acme, own))
+    attach(books, acme, books.plan("1"))
+    books.run()
+    rest, by_contract = sorted(books.bills(acme), key=lambda b: b.bill_total)
+    approve(books, by_contract, lock=locked)
+    books.change(AccountPlan, attached.id, contract_id=None)
+    books.run()
+    assert totals(books, acme) == [("2024-02-01", "1.00"), ("2024-02-01", "10.00")]
+    assert failures(books, acme) == ["billed_already"]
+    with books.database.transaction(books.org_id) as tx:
+        job = recalculate_job(tx, [by_contract.id])
+    books.runner().run(books.org_id, job.id)
+    books.run()
+    expected = ["1.00", "10.00"] if locked else ["0", "11.00"]
+    assert totals(books, acme) == [("2024-02-01", total) for total in expected]
+    assert rest.bill_total == D("1.00")
+
+
+def test_what_moves_within_a_run_moves(overlapping: Books) -> None:
+    books, acme = overlapping, overlapping.account("acme")
+    own = books.create(BillGroupingKey(name="own", exclusive=True))
+    under = contract(books, acme, own)
+    attached = attach(books, acme, books.plan("10"))
+    attach(books, acme, books.plan("1"))
+    books.run()
+    books.change(AccountPlan, attached.id, contract_id=under.id)
+    books.run()
+    assert totals(books, acme) == [("2024-02-01", "1.00"), ("2024-02-01", "10.00")]
+    assert failures(books, acme) == []
+
+
+def test_an_approved_bill_is_not_billed_again_by_switching_consolidation_on(overlapping: Books) -> None:
+    books, acme = overlapping, overlapping.account("acme")
+    attach(books, acme, books.plan("10"))
+    books.run()
+    approve(books, books.bill(acme))
+    before = books.bill(acme)
+    books.configure(consolidate_bills=True)
+    books.run()
+    assert books.bills(acme) == [before]
+    assert failures(books, acme) == ["billed_already"]
+
+
+def charge(books: Books, account: Account, amount: str, day: date, under: Contract | None = None) -> None:
+    on = under.id if under else None
+    kind = {"entity_type": ChargeEntityType.AD_HOC, "line_item_type": ChargeLineItemType.AD_HOC}
+    days = {"service_period_start_date": JAN, "service_period_end_date": FEB}
+    made = Charge(
+        account_id=account.id,
+        name="Setup",
+        code=f"setup{amount}",
+        amount=D(amount),
+        currency="USD",
+        bill_date=day,
+        contract_id=on,
+        **kind,
+        **days,
+    )
+    books.create(made)
+
+
+@pytest.mark.parametrize("consolidated", [False, True])
+def test_a_charge_joins_the_bill_of_its_day_and_contract(
+    overlapping: Books,
+    consolidated: bool,  # noqa: FBT001 - a table's row
+) -> None:
+    books, acme = overlapping, overlapping.account("acme")
+    books.configure(consolidate_bills=consolidated)
+    under = contract(books, acme, books.create(BillGroupingKey(name="own", exclusive=True)))
+    attach(books, acme, books.plan("10"))
+    charge(books, acme, "1", FEB.date())
+    charge(books, acme, "2", FEB.date(), under)
+    books.run()
+    assert totals(books, acme) == [("2024-02-01", "2.00"), ("2024-02-01", "11.00")]
+    by_contract = min(books.bills(acme), key=lambda b: b.bill_total)
+    assert by_contract.billing_frequency is BillingFrequency.AD_HOC
+
+
+def test_a_late_charge_of_a_consolidated_day_takes_no_line_away(overlapping: Books) -> None:
+    """A week closed on January 18. A charge of that day, put in after its bill, joins what is there."""
+    books, acme = overlapping, overlapping.account("acme")
+    books.configure(consolidate_bills=True, week_epoch=date(2022, 1, 6))
+    attach(books, acme, weekly(books, "7"))
+    attach(books, acme, books.plan("31"))
+    books.run(at=datetime(2024, 1, 18, 1, tzinfo=UTC))  # the first week: from January 11 on
+    before = books.bills(acme)
+    charge(books, acme, "1", date(2024, 1, 18))
+    books.run(at=datetime(2024, 2, 5, tzinfo=UTC))
+    assert totals(books, acme) == [
+        ("2024-01-18", f"{before[0].bill_total + 1:f}"),
+        ("2024-02-01", "38.00"),
+    ]
+    books.run(last_date_in_billing_period=date(2024, 1, 17), billing_frequency="AD_HOC")
+    assert totals(books, acme)[0] == ("2024-01-18", f"{before[0].bill_total + 1:f}")
 
 
 def weekly(books: Books, standing: str) -> Plan:
