@@ -272,6 +272,70 @@ def test_taking_an_approval_back_and_giving_it_again_makes_no_second_statement(w
     assert len(world.get("statementjobs", billId=bill["id"])["data"]) == 1
 
 
+def test_each_line_of_a_family_shows_its_own_usage_in_its_own_segment(world: World) -> None:
+    product = world.product()
+    meter = world.meter(product)
+    segments = [{"destination": "ORD"}, {"destination": "*"}]
+    miles = world.aggregation(meter["id"], segmentedFields=["destination"], segments=segments)
+    held = world.aggregation(meter["id"], "TIME_WEIGHTED", "delay", unit="h")
+    longest = world.aggregation(meter["id"], "MAX", "delay", unit="min")
+    plan = world.plan(product)["id"]
+    for segment in segments:
+        world.pricing(plan, miles["id"], (0, 0, Decimal("0.10")), (100, 0, Decimal("0.05")), segment=segment)
+    world.pricing(plan, held["id"], (0, 0, Decimal("0.01")))
+    world.pricing(plan, longest["id"], (0, 5, 0))
+    parent = world.account("parent")
+    world.account("child", parentAccountId=parent["id"])
+    world.attach(parent["id"], plan, "2025-05-01", childBillingMode="PARENT_BREAKDOWN")
+    world.send(
+        world.measure("parent", "2025-05-02T00:00:00Z", uid="1", distance=40, delay=2, destination="ORD"),
+        world.measure("child", "2025-05-03T00:00:00Z", uid="2", distance=160, delay=9, destination="ORD"),
+        world.measure("child", "2025-05-03T12:00:00Z", uid="3", distance=30, delay=4, destination="DFW"),
+        world.measure("child", "2025-05-30T00:00:00Z", uid="4", distance=70, delay=0, destination="JFK"),
+    )
+    definition = {
+        "aggregationFrequency": "DAY",
+        "dimensions": [{"name": "destination", "filter": ["*"]}],
+        "measures": [{"name": "delay", "aggregations": ["MAX"]}],
+        "generateSlimStatements": True,
+    }
+    made = world.post("statementdefinitions", definition)
+    config = world.get("organizationconfig")
+    world.put("organizationconfig", {**config, "defaultStatementDefinitionId": made["id"]})
+    run_bills(world)
+    (bill,) = world.get("bills")["data"]
+    job = ended(world, world.post("statementjobs", {"billId": bill["id"]}))
+    statement = read(job["presignedJsonStatementUrl"])
+
+    assert statement["total"] == sum(line["convertedSubtotal"] for line in bill["lineItems"])
+    for line in statement["lines"]:
+        rows = [row for bucket in line["buckets"] for row in bucket["rows"]]
+        assert sum(row["charge"] for row in rows) == line["charge"]
+        assert sum(row["units"] for row in rows) == line["units"]
+    sums = {
+        (line.get("childAccountCode"), line["segment"]["destination"]): [
+            (bucket["startDate"], row["dimensions"]["destination"], row["quantity"])
+            for bucket in line["buckets"]
+            for row in bucket["rows"]
+        ]
+        for line in statement["lines"]
+        if "segment" in line
+    }
+    assert sums == {
+        (None, "ORD"): [("2025-05-02", "ORD", 40)],
+        ("child", "ORD"): [("2025-05-03", "ORD", 160)],
+        ("child", "*"): [("2025-05-03", "DFW", 30), ("2025-05-30", "JFK", 70)],
+    }
+    hours = {
+        line.get("childAccountCode"): sum(r["quantity"] for b in line["buckets"] for r in b["rows"])
+        for line in statement["lines"]
+        if line["unit"] == "h"
+    }
+    # Each destination holds a level of its own. parent: 2 min from May 2, 30 days; child: ORD 9 from May 3,
+    # 29 days, DFW 4 from noon that day, 28.5 days.
+    assert hours == {None: 2 * 30 * 24, "child": 9 * 29 * 24 + 4 * 684}
+
+
 # --- documents ------------------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Mapping
+from copy import copy
 from datetime import date, datetime, timedelta, tzinfo
 from decimal import Decimal
 from functools import lru_cache
@@ -98,9 +99,9 @@ class Formats:
 
     def _money(self, value: Decimal, currency: str) -> str:
         digits = max(self.places(currency), _digits(plain(value)))
-        pattern: NumberPattern = self.locale.currency_formats["standard"]
-        fixed = (digits, digits)
-        written = pattern.apply(value, self.locale, currency=_MARK, currency_digits=False, force_frac=fixed)
+        pattern: NumberPattern = copy(self.locale.currency_formats["standard"])  # Babel keeps the original
+        pattern.frac_prec = (digits, digits)
+        written = pattern.apply(value, self.locale, currency=_MARK, currency_digits=False)
         return _spaced(str(written), str(get_currency_symbol(currency, locale=self.locale)))
 
 
