@@ -1,11 +1,20 @@
 """Bills that draw on commitments and balances, and hold fees and charges: through the API, month by month."""
 
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from tallystick.billing.bill_job import BillJob
+from tallystick.billing.diff import Stamp
+from tallystick.billing.jobs import NEVER, calculate_all
+from tallystick.billing.load import load_bills
+from tallystick.billing.save import save_bills
+from tallystick.billing.selection import selection_of
+from tallystick.organizations.organization_config import OrganizationConfig
 from tests.scenarios.test_ledger import balance_body, charge_body, commitment_body
+from tests.support.live import Live
 from tests.support.world import World, midnight
 
 D = Decimal
@@ -216,3 +225,34 @@ def test_children_draw_on_a_parents_commitment_that_bills_them(world: World) -> 
     world.post("commitments", commitment_body(child, amount=5, **summary))
     found = {b["accountId"]: b for b in world.run_bills()}
     assert sum(by_type(b).get("COMMITMENT_CONSUMED", D(0)) for b in found.values()) <= -12
+
+
+def test_bills_calculated_at_the_same_time_never_draw_more_than_there_is(world: World, live: Live) -> None:
+    acme = Customer(world)
+    credits_ = world.post("balances", balance_body(acme.id))["id"]
+    world.post(f"balances/{credits_}/transactions", {"amount": 100})
+    promised = world.post("commitments", commitment_body(acme.id, amount=30))["id"]
+    charge = world.post("charges", charge_body(acme.id, amount=1, billDate="2024-02-01"))["id"]
+    acme.uses("2024-01-20", 80)
+    acme.uses("2024-02-20", 70)
+    world.at("2024-03-01")
+    database, stamp = live.platform.database, Stamp(at=live.clock.now(), by=NEVER)
+    drafts = []
+    for last_date in ("2024-01-31", "2024-02-29", "2024-01-31"):  # January twice: two runs at once
+        job = BillJob(last_date_in_billing_period=date.fromisoformat(last_date))
+        with database.snapshot(world.org_id) as tx:
+            selection = selection_of(job, tx.find(OrganizationConfig)[0], date(2024, 3, 1))
+            loaded = load_bills(tx, live.services.usage, selection, [acme.id])
+            drafts.append(calculate_all(loaded)[0])
+    for each in drafts:
+        with database.transaction(world.org_id) as tx:
+            save_bills(tx, each, [], stamp)
+    found = {b["startDate"]: by_type(b) for b in world.get("bills")["data"]}
+    assert found == {
+        "2024-01-01": {"USAGE": 80, "AD_HOC": 1, "COMMITMENT_CONSUMED": -30, "BALANCE_CONSUMED": -51},
+        "2024-02-01": {"USAGE": 70, "BALANCE_CONSUMED": -49},
+    }
+    assert world.get(f"balances/{credits_}")["amount"] == 0
+    assert world.get(f"commitments/{promised}")["amountSpent"] == 30
+    assert world.get(f"charges/{charge}")["billId"]
+    assert len(entries(world, credits_)) == 3

@@ -11,11 +11,13 @@ from decimal import Decimal
 from random import Random
 from typing import Any
 
-from tests.support.world import World
+from tests.support.world import ApiError, World
 
 D = Decimal
 JOB_WITHIN_S = 60
 FIRST_MONTH = date(2025, 1, 1)
+MORE_BALANCES = 0.5
+SOME_OVERDRAW = 0.2
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class Simulation:
     attached: dict[str, Any] = field(default_factory=dict)
     sent: dict[str, Sent] = field(default_factory=dict)
     locked: dict[str, Any] = field(default_factory=dict)
+    balances: list[str] = field(default_factory=list)
+    charges: int = 0
 
     def run(self) -> None:
         """Live through the months: each day something happens, each month is billed, some of it again."""
@@ -64,6 +68,10 @@ class Simulation:
             self._send_again,
             self._change_plan,
             self._settle_bill,
+            self._pay_ahead,
+            self._promise,
+            self._charge,
+            self._make_anew,
         ]
 
     # --- what happens ---------------------------------------------------------------------------
@@ -137,6 +145,118 @@ class Simulation:
             self.world.put(f"bills/{bill['id']}/lock")
             self.locked[bill["id"]] = self._lines(bill["id"])
 
+    # --- the ledger -----------------------------------------------------------------------------
+
+    def _pay_ahead(self) -> None:
+        """Open a balance for some account, or put something into one, or take something out."""
+        now = self.world.live.clock.now()
+        if len(self.balances) < len(self.accounts) and self.random.random() < MORE_BALANCES:
+            start = now - timedelta(days=self.random.randint(0, 40))
+            end = now + timedelta(days=self.random.randint(1, 60))
+            body = {
+                "code": f"b{len(self.balances)}",
+                "name": "Credits",
+                "accountId": self.accounts[self.random.choice(list(self.accounts))],
+                "currency": "USD",
+                "startDate": written(start),
+                "endDate": written(end),
+                "allowOverdraft": self.random.random() < SOME_OVERDRAW,
+                **self._roll_over(end),
+            }
+            self.balances.append(self.world.post("balances", body)["id"])
+        if self.balances:
+            path = f"balances/{self.random.choice(self.balances)}/transactions"
+            amount = D(self.random.randint(-500, 5000)).scaleb(-2)
+            try:
+                self.world.post(path, {"amount": amount})
+            except ApiError as error:
+                assert "overdrawn" in str(error)  # noqa: PT017 - either outcome is fine
+
+    def _roll_over(self, end: datetime) -> dict[str, Any]:
+        if self.random.random() < MORE_BALANCES:
+            return {}
+        until = end + timedelta(days=self.random.randint(1, 30))
+        return {"rolloverEndDate": written(until), "rolloverAmount": self.random.randint(0, 20)}
+
+    def _promise(self) -> None:
+        """Make a commitment for some account, with one of the ways of charging what is beyond it."""
+        start = self.world.live.clock.now().date() - timedelta(days=self.random.randint(0, 30))
+        beyond = [
+            {},
+            {"overageSurchargePercent": self.random.randint(-20, 20)},
+            {"separateOverageUsage": True},
+        ]
+        body = {
+            "accountId": self.accounts[self.random.choice(list(self.accounts))],
+            "currency": "USD",
+            "amount": self.random.randint(1, 60),
+            "startDate": str(start),
+            "endDate": str(start + timedelta(days=self.random.randint(1, 90))),
+            "billingPlanId": self.random.choice(self.plans),
+            **self.random.choice(beyond),
+        }
+        self.world.post("commitments", body)
+
+    def _charge(self) -> None:
+        """Charge some account something, or give it something back, on a day about now."""
+        now = self.world.live.clock.now()
+        self.charges += 1
+        body = {
+            "name": "Extra",
+            "code": f"c{self.charges}",
+            "accountId": self.accounts[self.random.choice(list(self.accounts))],
+            "currency": "USD",
+            "amount": self.random.randint(-5, 20),
+            "billDate": str(now.date() + timedelta(days=self.random.randint(-20, 20))),
+            "entityType": "AD_HOC",
+            "lineItemType": "AD_HOC",
+            "servicePeriodStartDate": written(now),
+            "servicePeriodEndDate": written(now + timedelta(days=self.random.randint(0, 30))),
+        }
+        self.world.post("charges", body)
+
+    def _make_anew(self) -> None:
+        """Recalculate some bills together, or delete one."""
+        bills = [b for b in self._bills() if not b["locked"]]
+        if not bills:
+            return
+        if self.random.random() < SOME_OVERDRAW:
+            self.world.delete(f"bills/{self.random.choice(bills)['id']}")
+        else:
+            chosen = self.random.sample(bills, self.random.randint(1, min(4, len(bills))))
+            self.world.recalculate([b["id"] for b in chosen])
+        self._check_ledger()
+
+    def _check_ledger(self) -> None:
+        """What is stored is the sum of entries; nothing is overdrawn; bills and ledger say the same."""
+        drawn: dict[tuple[str, str], Decimal] = {}
+        for balance_id in self.balances:
+            balance = self.world.get(f"balances/{balance_id}")
+            entries = self.world.get(f"balances/{balance_id}/transactions", pageSize=200)["data"]
+            assert len(entries) < 200, "the simulation looks at one page of entries"
+            assert balance["amount"] == sum((e["amount"] for e in entries), D(0))
+            assert balance["allowOverdraft"] or balance["amount"] >= 0, "a balance was overdrawn"
+            for entry in (e for e in entries if e["entityType"] == "BILL"):
+                key = balance_id, entry["entityId"]
+                drawn[key] = drawn.get(key, D(0)) + entry["amount"]
+        spent: dict[str, Decimal] = {}
+        billed: dict[tuple[str, str], Decimal] = {}
+        charged: list[str] = []
+        for bill in self._bills():
+            for line in self._lines(bill["id"]):
+                amount = line["convertedSubtotal"]
+                if line["lineItemType"] == "BALANCE_CONSUMED":
+                    key = line["balanceId"], bill["id"]
+                    billed[key] = billed.get(key, D(0)) + amount
+                elif line["lineItemType"] == "COMMITMENT_CONSUMED":
+                    of = line["commitmentId"]
+                    spent[of] = spent.get(of, D(0)) - amount
+                charged += [line["chargeId"]] if "chargeId" in line else []
+        assert billed == {key: amount for key, amount in drawn.items() if amount}
+        assert len(charged) == len(set(charged)), "a charge was billed twice"
+        for commitment in self.world.get("commitments", pageSize=100)["data"]:
+            assert commitment["amountSpent"] == spent.get(commitment["id"], D(0)) <= commitment["amount"]
+
     # --- bills, and what must hold --------------------------------------------------------------
 
     def _bill_everything(self, today: date) -> None:
@@ -149,6 +269,8 @@ class Simulation:
             assert {b["id"]: b["version"] for b in self._bills()} == before, "a second run changed bills"
             self._check(month)
             month = month_after(month)
+        self.world.run_bills(billingFrequency="AD_HOC")
+        self._check_ledger()
 
     def _run_job(self, month: date) -> None:
         last = month_after(month) - timedelta(days=1)
@@ -163,6 +285,7 @@ class Simulation:
 
     def _check(self, month: date) -> None:
         bills = [b for b in self._bills() if b["startDate"] == str(month)]
+        bills = [b for b in bills if b["billingFrequency"] == "MONTHLY"]
         keys = [b["accountId"] for b in bills]
         assert len(keys) == len(set(keys)), "an account was billed twice"
         assert set(keys) == set(self.accounts.values())
@@ -173,8 +296,11 @@ class Simulation:
             if bill["id"] in self.locked:
                 assert lines == self.locked[bill["id"]], "a locked bill changed"
                 continue
-            billed = sum((line["quantity"] for line in lines if line["lineItemType"] == "USAGE"), D(0))
-            assert billed == self._miles(codes[bill["accountId"]], month), "usage was lost or counted twice"
+            usage = {"USAGE", "OVERAGE_USAGE"}
+            billed = sum((line["quantity"] for line in lines if line["lineItemType"] in usage), D(0))
+            assert billed.quantize(D("0.000001")) == self._miles(codes[bill["accountId"]], month), (
+                "usage was lost or counted twice"
+            )
             assert self.world.post(f"bills/{bill['id']}/verify")["matches"] is True
 
     def _miles(self, account: str, month: date) -> int:
@@ -193,6 +319,11 @@ class Simulation:
     def _lines(self, bill_id: str) -> list[Any]:
         lines: list[Any] = self.world.get(f"bills/{bill_id}/lineitems", pageSize=100)["data"]
         return lines
+
+
+def written(at: datetime) -> str:
+    """Write an instant as the API does."""
+    return at.isoformat().replace("+00:00", "Z")
 
 
 def month_after(month: date, count: int = 1) -> date:

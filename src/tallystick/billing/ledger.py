@@ -64,10 +64,10 @@ def _sums(draws: Iterable[Draw]) -> defaultdict[str, Decimal]:
 def reserves_of(things: Iterable[Commitment | Balance], drawn: Drawn) -> tuple[Reserve, ...]:
     """Give what there is to draw on, with what is left of it for bills that are made anew."""
     return tuple(
-        Reserve(commitment=each, left=each.amount - drawn.taken[each.id])
+        Reserve(of=each, left=each.amount - drawn.taken[each.id])
         if isinstance(each, Commitment)
         else Reserve(
-            balance=each,
+            of=each,
             left=each.amount + drawn.in_force[each.id] - drawn.taken[each.id],
             rolled=drawn.rolled[each.id],
         )
@@ -78,13 +78,13 @@ def reserves_of(things: Iterable[Commitment | Balance], drawn: Drawn) -> tuple[R
 class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     """The ledger's part of a chunk's bills. due: all that are due, also those of charges and fees alone.
 
-    things: what an account may draw on. keys: of the stored bills that draw or hold charges, by id.
+    things: what an account may draw on. draws: by what they draw on. ids: of the stored bills that draw.
     """
 
     due: list[DueBill]
     things: Mapping[str, list[Commitment | Balance]]
-    draws: list[Draw]
-    keys: Mapping[str, BillKey]
+    draws: Mapping[str, list[Draw]]
+    ids: Mapping[BillKey, str]
     charges: Mapping[BillKey, list[Charge]]
     fees: Mapping[BillKey, list[DatedFee]]
     products: Mapping[str, Product]
@@ -96,11 +96,11 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
         account, head = inputs.account, inputs.head
         key = account.id, head.grouping, head.dates.end
         things = self.things.get(account.id, [])
-        own_id = next((bill_id for bill_id, other in self.keys.items() if other == key), "")
+        mine = [draw for each in things for draw in self.draws.get(each.id, ())]
         in_family = account.parent_account_id is not None or account.id in self.families
         order = account.credit_application_order or self.config.credit_application_order
         ledger = LedgerInputs(
-            reserves=reserves_of(things, Drawn(self.draws, {own_id})) if things else (),
+            reserves=reserves_of(things, Drawn(mine, {self.ids.get(key, "")})),
             charges=tuple(self.charges.get(key, ())),
             commitments=tuple(c for c in things if isinstance(c, Commitment) and c.account_id == account.id),
             dated_fees=tuple(self.fees.get(key, ())),
@@ -122,6 +122,9 @@ def load_ledger(
     things = _things(tx, accounts)
     commitments = {c.id: c for own in things.values() for c in own if isinstance(c, Commitment)}
     draws = draws_on(tx, sorted({each.id for own in things.values() for each in own}))
+    by_thing: dict[str, list[Draw]] = defaultdict(list)
+    for draw in draws:
+        by_thing[draw.of_id].append(draw)
     charges = _charges(tx, selection, accounts, due)
     linked = {c.contract_id for c in charges} | {c.contract_id for c in commitments.values()}
     frames = load_frames(tx, linked)
@@ -136,8 +139,8 @@ def load_ledger(
     return Ledger(
         due=plan.due,
         things=things,
-        draws=draws,
-        keys=keys,
+        draws=by_thing,
+        ids={key: bill_id for bill_id, key in keys.items()},
         charges=plan.charges,
         fees=plan.fees,
         products=_products(tx, [each for own in things.values() for each in own], charges),

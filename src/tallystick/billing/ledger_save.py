@@ -30,7 +30,7 @@ class CurrentFunds:
         commitments, balances = lock_reserves(
             tx,
             {r.of.id for r in wanted if r.commitment} | {d.of_id for d in old if not d.is_balance},
-            {r.of.id for r in wanted if r.balance} | {d.of_id for d in old if d.is_balance},
+            {r.of.id for r in wanted if not r.commitment} | {d.of_id for d in old if d.is_balance},
         )
         self._of: dict[str, Commitment | Balance] = {c.id: c for c in commitments}
         self._of |= {b.id: b for b in balances}

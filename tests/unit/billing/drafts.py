@@ -333,7 +333,7 @@ def commitment(left: str | None = None, **values: Any) -> Reserve:
         "dt_created": utc(2024, 1, 1),
     }
     made = Commitment(**declared | values)
-    return Reserve(commitment=made, left=made.amount if left is None else D(left))
+    return Reserve(of=made, left=made.amount if left is None else D(left))
 
 
 def balance(left: str, rolled: str = "0", **values: Any) -> Reserve:
@@ -348,7 +348,7 @@ def balance(left: str, rolled: str = "0", **values: Any) -> Reserve:
         "end_date": utc(2025, 1, 1),
         "dt_created": utc(2024, 1, 1),
     }
-    return Reserve(balance=Balance(**declared | values), left=D(left), rolled=D(rolled))
+    return Reserve(of=Balance(**declared | values), left=D(left), rolled=D(rolled))
 
 
 def charge(amount: str | None = "500", **values: Any) -> Charge:

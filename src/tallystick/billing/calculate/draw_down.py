@@ -7,6 +7,8 @@ from decimal import Decimal
 import msgspec
 
 from tallystick.accounts.account_plan import ChildBillingMode
+from tallystick.balances.balance import Balance
+from tallystick.balances.commitment import Commitment
 from tallystick.balances.rules import may_overdraw
 from tallystick.billing.calculate.convert import converted_to
 from tallystick.billing.calculate.draft import Draft, DraftLine, Drawn
@@ -93,26 +95,17 @@ def _place(source: Source) -> tuple[object, ...]:
 
 
 def _funds(reserve: Reserve, zone: tzinfo) -> Iterator[tuple[CreditType, Source]]:
-    if reserve.commitment is not None:
-        days = DateSpan(reserve.commitment.start_date, reserve.commitment.end_date)
-        fund = Fund(id=reserve.of.id, pot=reserve.of.id, days=days)
+    of = reserve.of
+    if isinstance(of, Commitment):
+        fund = Fund(id=of.id, pot=of.id, days=DateSpan(of.start_date, of.end_date))
         yield CreditType.PREPAYMENT, Source(fund, reserve)
-    if reserve.balance is not None:
-        yield from _funds_of_balance(reserve, reserve.balance.id, zone)
-
-
-def _funds_of_balance(reserve: Reserve, pot: str, zone: tzinfo) -> Iterator[tuple[CreditType, Source]]:
-    balance = reserve.balance
-    if balance is None:
         return
-    days = Period(balance.start_date, balance.end_date).local_dates(zone)
-    yield CreditType.BALANCE, Source(Fund(id=pot, pot=pot, days=days), reserve)
-    if balance.rollover_end_date is not None:
-        later = DateSpan.of(
-            days.end, Period(balance.end_date, balance.rollover_end_date).local_dates(zone).end
-        )
-        most = None if balance.rollover_amount is None else balance.rollover_amount - reserve.rolled
-        fund = Fund(id=f"{pot}:rollover", pot=pot, days=later, most=most)
+    days = Period(of.start_date, of.end_date).local_dates(zone)
+    yield CreditType.BALANCE, Source(Fund(id=of.id, pot=of.id, days=days), reserve)
+    if of.rollover_end_date is not None:
+        later = Period(of.end_date, of.rollover_end_date).local_dates(zone)
+        most = None if of.rollover_amount is None else of.rollover_amount - reserve.rolled
+        fund = Fund(id=f"{of.id}:rollover", pot=of.id, days=later, most=most)
         yield CreditType.BALANCE, Source(fund, reserve, is_rollover=True)
 
 
@@ -123,12 +116,11 @@ def _pots(inputs: BillInputs, sources: Iterable[Source], coverable: Iterable[Cov
     for source in sources:
         of, left = source.reserve.of, source.reserve.left
         rule = inputs.currencies.get(of.currency)
-        is_endless = source.reserve.balance is not None and may_overdraw(
-            source.reserve.balance, allow_negative_balances=inputs.ledger.allow_negative_balances
+        is_endless = isinstance(of, Balance) and may_overdraw(
+            of, allow_negative_balances=inputs.ledger.allow_negative_balances
         )
         is_used = source.fund.id in wanted and (is_endless or left > ZERO)
-        before = pots.get(of.id)
-        if before is None or is_used:
+        if of.id not in pots or is_used:
             pots[of.id] = Pot(
                 id=of.id,
                 left=None if is_endless else left,
@@ -220,8 +212,8 @@ def _line(inputs: BillInputs, source: Source, cover: Cover, covered: DraftLine) 
 
 
 def _taken_off(inputs: BillInputs, source: Source, covers: Sequence[Cover], charge: str | None) -> DraftLine:
-    commitment, balance = source.reserve.commitment, source.reserve.balance
-    kind = LineItemType.COMMITMENT_CONSUMED if commitment else LineItemType.BALANCE_CONSUMED
+    is_balance = isinstance(source.reserve.of, Balance)
+    kind = LineItemType.BALANCE_CONSUMED if is_balance else LineItemType.COMMITMENT_CONSUMED
     amount, drawn = sum((c.amount for c in covers), ZERO), sum((c.drawn for c in covers), ZERO)
     of = source.reserve.of
     why = DrawnFrom(
@@ -238,30 +230,29 @@ def _taken_off(inputs: BillInputs, source: Source, covers: Sequence[Cover], char
         line_item_type=kind,
         currency=inputs.currency,
         contract_id=of.contract_id,
-        description=_description(source.reserve, charge),
+        description=_description(of, charge),
         service=inputs.head.span,
         subtotal=-amount,
-        accounting_product_id=_accounting_product(source.reserve),
-        commitment_id=commitment.id if commitment else None,
-        balance_id=balance.id if balance else None,
+        accounting_product_id=_accounting_product(of),
+        commitment_id=None if is_balance else of.id,
+        balance_id=of.id if is_balance else None,
         drawn=Drawn(of_id=of.id, is_rollover=source.is_rollover, amount=drawn),
         derivation=Derivation(drawn=why),
     )
     return converted_to(inputs, line, -amount)
 
 
-def _description(reserve: Reserve, charge: str | None) -> str:
+def _description(of: Commitment | Balance, charge: str | None) -> str:
     """Give its own text, else what was consumed, and for what (semantics §23)."""
-    own, usual = None, BALANCE_CONSUMED
-    if reserve.commitment is not None:
-        own, usual = reserve.commitment.commitment_usage_description, COMMITMENT_CONSUMED
-    elif reserve.balance is not None:
-        own = reserve.balance.balance_draw_down_description
+    if isinstance(of, Commitment):
+        own, usual = of.commitment_usage_description, COMMITMENT_CONSUMED
+    else:
+        own, usual = of.balance_draw_down_description, BALANCE_CONSUMED
     return own or (usual if charge is None else f"{usual}: {charge}")
 
 
-def _accounting_product(reserve: Reserve) -> str | None:
+def _accounting_product(of: Commitment | Balance) -> str | None:
     """Precedence: the draw-downs' product, then the commitment's (semantics §23)."""
-    if reserve.commitment is not None:
-        return reserve.commitment.drawdowns_accounting_product_id or reserve.commitment.accounting_product_id
-    return reserve.balance.consumptions_accounting_product_id if reserve.balance else None
+    if isinstance(of, Balance):
+        return of.consumptions_accounting_product_id
+    return of.drawdowns_accounting_product_id or of.accounting_product_id

@@ -23,7 +23,7 @@ def add_commitment_fees(draft: Draft) -> Draft:
     inputs = draft.inputs
     with_plans = (fee for terms in inputs.own_plans for fee in _of_plan(inputs, terms))
     by_key = {_key(fee): fee for fee in (*with_plans, *inputs.ledger.dated_fees)}
-    return draft.add(_line(key, fee) for key, fee in by_key.items())
+    return draft.add(_line(key, fee) for key, fee in by_key.items() if fee.amount)
 
 
 def _of_plan(inputs: BillInputs, terms: PlanTerms) -> Iterator[DatedFee]:

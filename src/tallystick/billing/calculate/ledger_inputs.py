@@ -19,22 +19,19 @@ class Reserve(msgspec.Struct, frozen=True, kw_only=True):
     left: its value less what all other bills have drawn. rolled: of that, drawn since a balance's end.
     """
 
-    commitment: Commitment | None = None
-    balance: Balance | None = None
+    of: Commitment | Balance
     left: Decimal
     rolled: Decimal = ZERO
 
     @property
-    def of(self) -> Commitment | Balance:
-        """The one of the two that it is."""
-        found = self.commitment or self.balance
-        assert found is not None  # noqa: S101 - it is made of one of them
-        return found
+    def commitment(self) -> Commitment | None:
+        """The commitment, if it is one."""
+        return self.of if isinstance(self.of, Commitment) else None
 
     @property
     def name(self) -> str:
         """What people call it."""
-        return f"balance {self.balance.name}" if self.balance else "commitment"
+        return f"balance {self.of.name}" if isinstance(self.of, Balance) else "commitment"
 
 
 class DatedFee(msgspec.Struct, frozen=True, kw_only=True):

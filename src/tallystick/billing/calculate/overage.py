@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
+from typing import TypeVar
 
 import msgspec
 
@@ -16,6 +17,7 @@ from tallystick.pricing.pricing import PricingBand
 from tallystick.rating.bands import BandCharge, amount_of, rate_tiered
 from tallystick.rating.draw_down import split_charges
 
+K = TypeVar("K")
 SURCHARGE = "Overage Surcharge"
 OVERAGE = "Overage"
 PERCENT = Decimal("0.01")
@@ -34,55 +36,55 @@ def charge_overage(draft: Draft, beyond: Iterable[Overage]) -> Draft:
 
     A surcharge wins over bands; it may be negative. Where nobody says anything, it is owed as it is.
     """
-    split: dict[str, Decimal] = {}
-    whose: dict[str, Reserve] = {}
-    added: list[DraftLine] = []
+    surcharged: dict[tuple[str, str], Overage] = {}
+    split: dict[str, Overage] = {}
     for each in beyond:
-        if each.line.line_item_type is not LineItemType.USAGE:
-            continue
-        reserve = _who_says(each)
+        reserve = _who_says(each) if each.line.line_item_type is LineItemType.USAGE else None
         if reserve is None:
             continue
+        said = Overage(each.line, each.amount, (reserve,))
         if reserve.of.overage_surcharge_percent:
-            added.append(_surcharge(draft.inputs, each, reserve))
+            _add(surcharged, (each.line.key, reserve.of.id), said)
         else:
-            split[each.line.key] = split.get(each.line.key, ZERO) + each.amount
-            whose[each.line.key] = reserve
+            _add(split, each.line.key, said)
     lines: list[DraftLine] = []
     for line in draft.lines:
-        lines.extend(
-            _split(draft.inputs, line, split[line.key], whose[line.key]) if line.key in split else [line]
-        )
-    return draft.with_lines([*lines, *added])
+        lines.extend(_split(draft.inputs, split[line.key]) if line.key in split else (line,))
+    return draft.with_lines([*lines, *(_surcharge(draft.inputs, each) for each in surcharged.values())])
+
+
+def _add(found: dict[K, Overage], key: K, each: Overage) -> None:
+    """Add up what is beyond of one line: on different days, different reserves were there for it."""
+    before = found.get(key)
+    amount = each.amount + (before.amount if before else ZERO)
+    found[key] = msgspec.structs.replace(each, amount=amount)
 
 
 def _who_says(each: Overage) -> Reserve | None:
-    for reserve in reversed(each.reserves):
-        commitment = reserve.commitment
-        is_separate = commitment is not None and commitment.separate_overage_usage
-        has_bands = commitment is None and reserve.of.overage_surcharge_percent is None
-        if reserve.of.overage_surcharge_percent or is_separate:
-            return reserve
-        if has_bands and overage_bands(each.line):
-            return reserve
-    return None
+    return next((r for r in reversed(each.reserves) if _says_something(r, each.line)), None)
+
+
+def _says_something(reserve: Reserve, line: DraftLine) -> bool:
+    if reserve.of.overage_surcharge_percent:
+        return True
+    if reserve.commitment is not None:
+        return reserve.commitment.separate_overage_usage
+    return reserve.of.overage_surcharge_percent is None and bool(overage_bands(line))
 
 
 def overage_bands(line: DraftLine) -> Sequence[PricingBand]:
     """Give the bands that a line's pricing has for what is beyond; none is the usual price."""
-    if not isinstance(line.terms, PlanTerms):
-        return ()
-    for priced in (*line.terms.own, *line.terms.inherited):
-        if priced.pricing.id == line.pricing_id:
-            return priced.pricing.overage_pricing_bands or ()
-    return ()
+    terms = line.terms
+    own = (*terms.own, *terms.inherited) if isinstance(terms, PlanTerms) else ()
+    return next((p.pricing.overage_pricing_bands for p in own if p.pricing.id == line.pricing_id), ())
 
 
 # --- a surcharge --------------------------------------------------------------------------------
 
 
-def _surcharge(inputs: BillInputs, each: Overage, reserve: Reserve) -> DraftLine:
+def _surcharge(inputs: BillInputs, each: Overage) -> DraftLine:
     """Give a percentage of what is beyond, on top of it: at 1 %, $0.46 becomes $0.4646 a unit."""
+    (reserve,) = each.reserves
     percent = reserve.of.overage_surcharge_percent or ZERO
     exact = each.amount * percent * PERCENT
     line = _of(
@@ -116,7 +118,7 @@ def _of(
         subtotal=ZERO,
         accounting_product_id=line.accounting_product_id,
         commitment_id=reserve.commitment.id if reserve.commitment else None,
-        balance_id=reserve.balance.id if reserve.balance else None,
+        balance_id=None if reserve.commitment else reserve.of.id,
         child_account_id=line.child_account_id,
         child_account_code=line.child_account_code,
         derivation=Derivation(),
@@ -126,11 +128,12 @@ def _of(
 # --- lines of its own ---------------------------------------------------------------------------
 
 
-def _split(inputs: BillInputs, line: DraftLine, beyond: Decimal, reserve: Reserve) -> Iterator[DraftLine]:
+def _split(inputs: BillInputs, each: Overage) -> Iterator[DraftLine]:
     """Leave on the usage line what was within, and give what was beyond a line of its own.
 
     Units fall within in the order of the bands, as far as the amount within pays for them.
     """
+    line, beyond, (reserve,) = each.line, each.amount, each.reserves
     kept = line.converted - beyond
     exact = divide(line.subtotal * kept, line.converted)
     within, rest = split_charges(line.charges, max(ZERO, min(exact, amount_of(line.charges))))

@@ -1,0 +1,408 @@
+"""Fees, charges, draw-downs and overage on a bill (semantics §18 to §20)."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tallystick.accounts.account_plan import ChildBillingMode
+from tallystick.balances.balance import BalanceLineItemType
+from tallystick.balances.charge import ChargeEntityType, ChargeLineItemType
+from tallystick.balances.commitment import CommitmentFee, CommitmentLineItemType
+from tallystick.billing.calculate import BillInputs, Draft, calculate_bill
+from tallystick.billing.calculate.fees import fees_on_dates, scheduled_fees
+from tallystick.billing.calculate.inputs import CurrencyRule
+from tallystick.billing.calculate.ledger_inputs import Reserve
+from tallystick.billing.errors import NoConversionRate
+from tallystick.kernel.decimals import ZERO, RoundingMode
+from tallystick.kernel.zones import parse_zone
+from tallystick.organizations.organization_config import CreditType
+from tallystick.pricing.pricing import PricingBand, PricingType
+from tests.unit.billing.drafts import (
+    OnPlan,
+    aggregation,
+    amounts,
+    balance,
+    charge,
+    commitment,
+    counter,
+    family,
+    priced,
+    utc,
+    with_ledger,
+)
+
+D = Decimal
+DOLLAR_A_GB = [priced([("0", "0", "1")])]
+CENTS = CurrencyRule(2, RoundingMode.HALF_UP)
+CONSUMED = {"COMMITMENT_CONSUMED", "BALANCE_CONSUMED"}
+
+
+def bill(*reserves: Reserve, used: str = "100", on: OnPlan | None = None, **values: Any) -> Draft:
+    on = on or OnPlan(prices=DOLLAR_A_GB)
+    return calculate_bill(with_ledger(on.bill(used), *reserves, commitments=(), **values))
+
+
+def drawn(draft: Draft) -> list[tuple[str, str]]:
+    return [(kind, amount) for kind, amount in amounts(draft) if kind in CONSUMED]
+
+
+# --- fees ---------------------------------------------------------------------------------------
+
+
+def fees_of(number: int, **values: Any) -> list[str]:
+    """Give the fees on the number-th bill of a plan that began with the commitment."""
+    on = OnPlan()
+    draft = calculate_bill(with_ledger(on.bill(number=number), commitment(billing_plan_id="plan", **values)))
+    return [f"{x.converted:f}" for x in draft.lines if x.line_item_type.value == "COMMITMENT_FEE"]
+
+
+@pytest.mark.parametrize(
+    ("number", "values", "fees"),
+    [
+        pytest.param(0, {}, ["1250.00"], id="15000 / 12"),
+        pytest.param(11, {}, ["1250.00"], id="the last of twelve"),
+        pytest.param(12, {}, [], id="after the end"),
+        pytest.param(0, {"amount_pre_paid": D(3000)}, ["1000.00"], id="(15000 - 3000) / 12"),
+        pytest.param(0, {"amount_pre_paid": D(15000)}, [], id="all was paid before"),
+        pytest.param(0, {"amount_first_bill": D(4000)}, ["4000.00"], id="first bill"),
+        pytest.param(1, {"amount_first_bill": D(4000)}, ["1000.00"], id="11000 / 11"),
+        pytest.param(0, {"billing_interval": 6}, ["7500.00"], id="every six months, the first"),
+        pytest.param(1, {"billing_interval": 6}, [], id="not the second"),
+        pytest.param(5, {"billing_interval": 6, "billing_offset": 5}, ["7500.00"], id="offset 5: month 6"),
+        pytest.param(0, {"commitment_fee_bill_in_advance": True}, ["1250.00"] * 2, id="opens two"),
+        pytest.param(11, {"commitment_fee_bill_in_advance": True}, [], id="opens none"),
+        pytest.param(0, {"start_date": date(2024, 2, 1)}, [], id="begins with the second bill"),
+        pytest.param(0, {"bill_epoch": date(2024, 1, 1)}, [], id="on dates of its own"),
+    ],
+)
+def test_fees_with_a_plan(number: int, values: dict[str, Any], fees: list[str]) -> None:
+    assert fees_of(number, **values) == fees
+
+
+@given(
+    st.integers(1, 10**6),
+    st.integers(1, 13),
+    st.integers(0, 12),
+    st.booleans(),
+    st.dates(date(2024, 1, 1), date(2024, 6, 1)),
+    st.dates(date(2024, 7, 1), date(2026, 1, 1)),
+)
+def test_fees_sum_to_what_is_outstanding(
+    cents: int,
+    interval: int,
+    offset: int,
+    in_advance: bool,  # noqa: FBT001 - a property
+    start: date,
+    end: date,
+) -> None:
+    made = commitment(
+        amount=D(cents).scaleb(-2),
+        billing_interval=interval,
+        billing_offset=offset,
+        start_date=start,
+        end_date=end,
+    ).commitment
+    assert made is not None
+    on = OnPlan()
+    found = scheduled_fees(made, on.cycle, on.zone, {"USD": CENTS}, in_advance=in_advance)
+    assert sum((fee.amount for _, fee in found), ZERO) == (made.amount if found else ZERO)
+    assert all(start <= fee.service.start.date() < fee.service.end.date() <= end for _, fee in found)
+
+
+def test_dated_fees_are_as_agreed() -> None:
+    agreed = [
+        CommitmentFee(
+            date=day,
+            amount=D(5),
+            service_period_start_date=utc(2024, 1, 1),
+            service_period_end_date=utc(2024, 1, 1),
+        )
+        for day in (date(2024, 3, 1), date(2024, 2, 1))
+    ]
+    reserve = commitment(fee_dates=agreed)
+    assert reserve.commitment is not None
+    fees = fees_on_dates(reserve.commitment)
+    assert [(fee.date.month, fee.number, fee.of) for fee in fees] == [(2, 1, 2), (3, 2, 2)]
+    draft = calculate_bill(with_ledger(OnPlan().bill(), dated_fees=(fees[0],)))
+    assert amounts(draft) == [("COMMITMENT_FEE", "5.00")]
+
+
+# --- what is covered ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("reserve", "covered"),
+    [
+        pytest.param(commitment(), "110.00", id="everything"),
+        pytest.param(balance("200"), "110.00", id="a balance, everything"),
+        pytest.param(balance("200", product_ids=["other"]), "0", id="another product"),
+        pytest.param(balance("200", product_ids=["product"]), "110.00", id="its product"),
+        pytest.param(balance("200", contract_id="contract"), "0", id="another contract"),
+        pytest.param(
+            balance("200", line_item_types=[BalanceLineItemType.STANDING_CHARGE]), "10.00", id="one type"
+        ),
+        pytest.param(
+            commitment(line_item_types=[CommitmentLineItemType.USAGE]),
+            "100.00",
+            id="its one type",
+        ),
+        pytest.param(balance("0"), "0", id="used up"),
+        pytest.param(balance("0", rollover_end_date=utc(2025, 2, 1)), "0", id="used up, and would roll over"),
+        pytest.param(balance("-5"), "0", id="overdrawn"),
+        pytest.param(balance("0", allow_overdraft=True), "110.00", id="overdraft"),
+        pytest.param(balance("200", start_date=utc(2024, 2, 1)), "0", id="begins later"),
+        pytest.param(balance("200", end_date=utc(2024, 1, 1), start_date=utc(2023, 1, 1)), "0", id="ended"),
+    ],
+)
+def test_what_a_reserve_covers(reserve: Reserve, covered: str) -> None:
+    draft = bill(reserve, on=OnPlan(prices=DOLLAR_A_GB, standing="10"))
+    assert -sum((x.converted for x in draft.lines if x.drawn), ZERO) == D(covered)
+    assert draft.total == D(110) - D(covered)
+
+
+def test_an_organization_may_allow_negative_balances() -> None:
+    assert drawn(bill(balance("0"), allow_negative_balances=True)) == [("BALANCE_CONSUMED", "-100.00")]
+
+
+def test_charges_are_covered_by_balances_only_and_fees_by_nothing() -> None:
+    fee = charge(
+        "7",
+        id="fee",
+        code="fee",
+        entity_type=ChargeEntityType.BALANCE,
+        line_item_type=ChargeLineItemType.BALANCE_FEE,
+        entity_id="balance",
+    )
+    draft = bill(commitment(), balance("600"), used="0", charges=(charge(), fee))
+    assert drawn(draft) == [("BALANCE_CONSUMED", "-500.00")]
+    assert draft.total == D(7)
+
+
+def test_contract_charges_are_covered_by_the_contracts_commitment() -> None:
+    on = OnPlan(prices=DOLLAR_A_GB)
+    terms = on.terms()
+    under = msgspec.structs.replace(terms.account_plan, contract_id="contract")
+    inputs = on.bill("100")
+    inputs = msgspec.structs.replace(inputs, plans=(msgspec.structs.replace(terms, account_plan=under),))
+    draft = calculate_bill(with_ledger(inputs, commitment(contract_id="contract")))
+    assert drawn(draft) == [("COMMITMENT_CONSUMED", "-100.00")]
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [
+        pytest.param(("PREPAYMENT", "BALANCE"), ["COMMITMENT 60.00", "BALANCE 40.00"], id="prepayment first"),
+        pytest.param(("BALANCE", "PREPAYMENT"), ["BALANCE 50.00", "COMMITMENT 50.00"], id="balance first"),
+        pytest.param(("PREPAYMENT",), ["COMMITMENT 60.00"], id="prepayment only"),
+        pytest.param(("BALANCE",), ["BALANCE 50.00"], id="balance only"),
+    ],
+)
+def test_credits_apply_in_the_accounts_order(order: tuple[str, ...], expected: list[str]) -> None:
+    draft = bill(commitment("60"), balance("50"), credit_order=tuple(map(CreditType, order)))
+    found = [f"{kind.removesuffix('_CONSUMED')} {amount[1:]}" for kind, amount in drawn(draft)]
+    assert sorted(found) == sorted(expected)
+
+
+def test_the_reserve_that_ends_first_is_used_up_first() -> None:
+    late = balance("80", id="late", name="Late")
+    early = balance("80", id="early", name="Early", end_date=utc(2024, 6, 1))
+    draft = bill(late, early)
+    assert [(x.balance_id, x.converted) for x in draft.lines if x.drawn] == [("early", -80), ("late", -20)]
+
+
+def test_a_product_credit_comes_before_what_is_drawn() -> None:
+    credit = priced([("0", "0", "0.3")], aggregation("Free"), "free", type=PricingType.PRODUCT_CREDIT)
+    draft = bill(balance("1000"), on=OnPlan(prices=[*DOLLAR_A_GB, credit]))
+    assert amounts(draft) == [("USAGE", "100.00"), ("USAGE_CREDIT", "-30.00"), ("BALANCE_CONSUMED", "-70.00")]
+    assert draft.total == ZERO
+
+
+def test_a_credit_on_the_whole_bill_takes_what_is_left() -> None:
+    credit = priced([("0", "0", "1")], aggregation("Free"), "free", type=PricingType.GLOBAL_CREDIT)
+    draft = bill(balance("70"), on=OnPlan(prices=[*DOLLAR_A_GB, credit]))
+    assert draft.total == ZERO
+    assert drawn(draft) == [("BALANCE_CONSUMED", "-70.00")]
+
+
+def test_counters_are_covered_before_usage() -> None:
+    on = OnPlan(prices=DOLLAR_A_GB, counters=[counter()])
+    inputs = msgspec.structs.replace(
+        on.bill("100"), counters={("account", "seats"): ((date(2024, 1, 1), D(5)),)}
+    )
+    draft = calculate_bill(with_ledger(inputs, balance("30"), commitments=()))
+    described = [x.description for x in draft.lines if x.drawn]
+    assert (len(described), described[-1]) == (2, "Balance Consumed: Gigabytes")
+
+
+def test_another_currency_needs_a_rate_only_where_it_is_drawn() -> None:
+    euros = balance("50", currency="EUR")
+    with pytest.raises(NoConversionRate):
+        bill(euros)
+    assert bill(euros, used="0").total == ZERO
+    assert bill(balance("0", currency="EUR")).total == D(100)
+    converted = with_ledger(OnPlan(prices=DOLLAR_A_GB).bill("100", rates={("EUR", "USD"): D("1.1")}), euros)
+    assert calculate_bill(converted).total == D(45)  # 50 x 1.1 = 55 are covered
+
+
+@pytest.mark.parametrize(
+    ("mode", "lines"),
+    [
+        (ChildBillingMode.PARENT_BREAKDOWN, ["-60.00", "-40.00"]),
+        (ChildBillingMode.PARENT_SUMMARY, ["-100.00"]),
+        (ChildBillingMode.CHILD, ["-60.00", "-40.00"]),
+    ],
+)
+def test_a_commitment_is_told_apart_by_account_or_in_one(mode: ChildBillingMode, lines: list[str]) -> None:
+    used = {"account": "60", "east": "40"}
+    inputs = family(OnPlan(prices=DOLLAR_A_GB), used, ChildBillingMode.PARENT_BREAKDOWN)
+    draft = calculate_bill(with_ledger(inputs, commitment(child_billing_mode=mode)))
+    found = [x for x in draft.lines if x.drawn]
+    assert [f"{x.converted:f}" for x in found] == lines
+    assert [x.child_account_id for x in found][1:] == ["east"] * (len(lines) - 1)
+
+
+def test_what_is_drawn_says_for_what_in_its_own_words() -> None:
+    own = {"commitment_usage_description": "Prepaid", "drawdowns_accounting_product_id": "draw"}
+    (line,) = [x for x in bill(commitment(**own)).lines if x.drawn]
+    assert (line.description, line.accounting_product_id) == ("Prepaid", "draw")
+    own = {"balance_draw_down_description": "Credits", "consumptions_accounting_product_id": "draw"}
+    (line,) = [x for x in bill(balance("9", **own)).lines if x.drawn]
+    assert (line.description, line.accounting_product_id) == ("Credits", "draw")
+
+
+# --- what is beyond -----------------------------------------------------------------------------
+
+BANDS = [PricingBand(lower_limit=D(0), fixed_price=D(0), unit_price=D(3))]
+BANDED = [priced([("0", "0", "1")], overage_pricing_bands=BANDS)]
+
+
+@pytest.mark.parametrize(
+    ("reserve", "prices", "expected"),
+    [
+        pytest.param(
+            commitment("60", overage_surcharge_percent=D(10)),
+            DOLLAR_A_GB,
+            [("USAGE", "100.00"), ("OVERAGE_SURCHARGE", "4.00"), ("COMMITMENT_CONSUMED", "-60.00")],
+            id="40 x 10 %",
+        ),
+        pytest.param(
+            commitment("60", overage_surcharge_percent=D(-50)),
+            BANDED,
+            [("USAGE", "100.00"), ("OVERAGE_SURCHARGE", "-20.00"), ("COMMITMENT_CONSUMED", "-60.00")],
+            id="a discount, which wins over bands",
+        ),
+        pytest.param(
+            commitment("60", separate_overage_usage=True),
+            DOLLAR_A_GB,
+            [("USAGE", "60.00"), ("OVERAGE_USAGE", "40.00"), ("COMMITMENT_CONSUMED", "-60.00")],
+            id="on a line of its own",
+        ),
+        pytest.param(
+            commitment("60", separate_overage_usage=True),
+            BANDED,
+            [("USAGE", "60.00"), ("OVERAGE_USAGE", "120.00"), ("COMMITMENT_CONSUMED", "-60.00")],
+            id="40 x 3",
+        ),
+        pytest.param(
+            commitment("0", separate_overage_usage=True), BANDED, [("OVERAGE_USAGE", "300.00")], id="100 x 3"
+        ),
+        pytest.param(
+            commitment("60"),
+            BANDED,
+            [("USAGE", "100.00"), ("COMMITMENT_CONSUMED", "-60.00")],
+            id="a commitment's bands need separate usage",
+        ),
+        pytest.param(
+            balance("60"),
+            BANDED,
+            [("USAGE", "60.00"), ("OVERAGE_USAGE", "120.00"), ("BALANCE_CONSUMED", "-60.00")],
+            id="a balance's do not",
+        ),
+        pytest.param(
+            balance("60", overage_surcharge_percent=D(10), overage_description="Extra"),
+            BANDED,
+            [("USAGE", "100.00"), ("OVERAGE_SURCHARGE", "4.00"), ("BALANCE_CONSUMED", "-60.00")],
+            id="a balance's surcharge",
+        ),
+        pytest.param(
+            balance("60", overage_surcharge_percent=ZERO),
+            BANDED,
+            [("USAGE", "100.00"), ("BALANCE_CONSUMED", "-60.00")],
+            id="a surcharge of nothing",
+        ),
+    ],
+)
+def test_what_is_beyond(reserve: Reserve, prices: Any, expected: list[tuple[str, str]]) -> None:
+    assert amounts(bill(reserve, on=OnPlan(prices=prices))) == expected
+
+
+def test_only_usage_is_beyond_and_the_last_that_says_something_decides() -> None:
+    on = OnPlan(prices=DOLLAR_A_GB, standing="50")
+    silent = balance("10", id="silent", code="silent", end_date=utc(2026, 1, 1))
+    draft = bill(commitment("20", overage_surcharge_percent=D(10)), silent, on=on)
+    # 20 and 10 of the standing charge are covered; the surcharge is on the usage alone.
+    assert [x for x in amounts(draft) if x[0] == "OVERAGE_SURCHARGE"] == [("OVERAGE_SURCHARGE", "10.00")]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"overage_surcharge_percent": D(10)}, [("USAGE", "100.00"), ("OVERAGE_SURCHARGE", "10.00")]),
+        ({"separate_overage_usage": True}, [("OVERAGE_USAGE", "100.00")]),
+    ],
+)
+def test_what_is_beyond_on_different_days_is_one_line(
+    values: dict[str, Any], expected: list[tuple[str, str]]
+) -> None:
+    """From the 11th on a balance was there, too, and exhausted as well."""
+    other = balance("0", start_date=utc(2024, 1, 11))
+    assert amounts(bill(commitment("0", **values), other)) == expected
+
+
+def test_usage_before_a_reserve_began_is_not_beyond_it() -> None:
+    on = OnPlan(prices=[priced([("0", "0", "0.31")])])
+    late = balance("0", start_date=utc(2024, 1, 11), overage_surcharge_percent=D(10))
+    # 310 x 21/31 = 210 are beyond.
+    assert ("OVERAGE_SURCHARGE", "21.00") in amounts(bill(late, used="1000", on=on))
+
+
+def test_usage_that_no_plan_priced_has_no_overage_bands() -> None:
+    other = priced([("0", "0", "1")], name="other", aggregation_id="Gigabytes")
+    draft = bill(balance("60"), on=OnPlan(prices=DOLLAR_A_GB, inherited=[other]))
+    assert [kind for kind, _ in amounts(draft)] == ["USAGE", "BALANCE_CONSUMED"]
+
+
+# --- always -------------------------------------------------------------------------------------
+
+
+@given(
+    used=st.integers(0, 10**6),
+    left=st.integers(-1000, 10**8),
+    more=st.integers(0, 10**8),
+    start=st.dates(date(2023, 12, 1), date(2024, 2, 10)),
+    zone=st.sampled_from(["UTC", "Europe/Berlin", "America/New_York"]),
+)
+def test_covered_and_payable_are_the_charge(used: int, left: int, more: int, start: date, zone: str) -> None:
+    begins = utc(start.year, start.month, start.day)
+    reserves = (balance(f"{D(left).scaleb(-2)}", start_date=begins), commitment(f"{D(more).scaleb(-2)}"))
+    on = OnPlan(
+        prices=[priced([("0", "1", "0.0123"), ("1000", "0", "0.0077")])],
+        standing="9.99",
+        zone=parse_zone(zone),
+    )
+    inputs: BillInputs = on.bill(str(used))
+    draft = calculate_bill(with_ledger(inputs, *reserves, commitments=()))
+    plain = calculate_bill(inputs)
+    taken = {
+        r.of.id: sum((x.drawn.amount for x in draft.lines if x.drawn and x.drawn.of_id == r.of.id), ZERO)
+        for r in reserves
+    }
+    assert draft.total + sum(taken.values(), ZERO) == plain.total
+    assert draft.total >= ZERO
+    for reserve in reserves:
+        assert ZERO <= taken[reserve.of.id] <= max(ZERO, reserve.left)
