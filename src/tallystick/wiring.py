@@ -15,6 +15,7 @@ from tallystick.api.rate_limits import RateLimits
 from tallystick.api.server import free_port, serve, stop_on_signals
 from tallystick.api.services import Services
 from tallystick.balances.schedules import BalanceSchedules
+from tallystick.billing.by_itself import AutoApproval, BillingSchedule
 from tallystick.billing.jobs import BillRunner
 from tallystick.billing.usage_retention import UsageRetention
 from tallystick.catalogue.compound_aggregation import follow_segments
@@ -339,6 +340,8 @@ def make_due(platform: Platform, services: Services) -> DueRunner:
     """List what falls due at instants, in the order in which it runs at the same instant."""
     dues: tuple[Due, ...] = (
         BalanceSchedules(platform.database),
+        BillingSchedule(platform.database, services.usage, platform.clock),
+        AutoApproval(platform.database),  # after what may still change a bill
         ExportsDue(platform.database, services.files),
         make_teller(platform),
         AuditSealing(platform.database),

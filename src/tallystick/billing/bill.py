@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Annotated
 
 import msgspec
-from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy import Index, UniqueConstraint, text
 
 from tallystick.accounts.account import Account
 from tallystick.billing.errors import BillLocked, BillNotApproved
@@ -63,6 +63,8 @@ class Bill(Entity, kw_only=True):
     approved_by: str | None = None
     dt_locked: datetime | None = None
     locked_by: str | None = None
+    approved_once: Annotated[bool, Hidden()] = False
+    "It was approved, if only for a time: then it is not approved by itself any more."
     locked_by_date: Annotated[bool, Hidden()] = False
     "Only the organization's lock date holds it locked; an individual lock stays for good."
 
@@ -71,7 +73,9 @@ class Bill(Entity, kw_only=True):
         self.check_open()
         if self.status is BillStatus.APPROVED:
             return self
-        return msgspec.structs.replace(self, status=BillStatus.APPROVED, dt_approved=at, approved_by=by)
+        return msgspec.structs.replace(
+            self, status=BillStatus.APPROVED, dt_approved=at, approved_by=by, approved_once=True
+        )
 
     def reopen(self) -> "Bill":
         """Give the bill as pending again. Raises BillLocked."""
@@ -114,3 +118,9 @@ _table.append_constraint(
 )
 Index("ix_bills_bill_job_id", _table.c.org_id, _table.c.bill_job_id)
 Index("ix_bills_end_date", _table.c.org_id, _table.c.end_date)
+Index(
+    "ix_bills_pending",
+    _table.c.org_id,
+    _table.c.bill_date,
+    postgresql_where=text("status = 'PENDING' AND NOT locked AND NOT approved_once"),
+)

@@ -49,6 +49,15 @@ class BillJobBillingFrequency(StrEnum):
     AD_HOC = "AD_HOC"
 
 
+class JobCause(StrEnum):
+    """What a job was ordered by: somebody, the schedule (for closed or current periods), or late usage."""
+
+    REQUEST = "REQUEST"
+    CLOSED = "CLOSED"
+    CURRENT = "CURRENT"
+    LATE = "LATE"
+
+
 ACTIVE = (BillJobStatus.PENDING, BillJobStatus.INITIALIZING, BillJobStatus.RUNNING)
 
 
@@ -104,6 +113,7 @@ class BillJob(Entity, kw_only=True):
     today: Annotated[date | None, Hidden()] = None
     "The billing date, fixed when the run starts, so that a run that goes on after midnight stays one run."
     failure: Annotated[str | None, Hidden()] = None
+    cause: Annotated[JobCause, Hidden()] = JobCause.REQUEST
 
     @property
     def is_active(self) -> bool:

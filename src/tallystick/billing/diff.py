@@ -45,7 +45,7 @@ class Stamp(msgspec.Struct, frozen=True, kw_only=True):
 
     reopens: an approved bill goes back to PENDING even where nothing changed, as recalculating one does
     (semantics §22); else only where it changed. sets_dates: the job names dates of its bills, so
-    existing ones take them; else they keep theirs.
+    existing ones take them; else they keep theirs. keeps_approved: approved bills are left as they are.
     """
 
     at: datetime
@@ -53,6 +53,7 @@ class Stamp(msgspec.Struct, frozen=True, kw_only=True):
     job_id: str | None = None
     reopens: bool = False
     sets_dates: bool = False
+    keeps_approved: bool = False
 
 
 class BillChange(msgspec.Struct, frozen=True, kw_only=True):

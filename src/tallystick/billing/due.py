@@ -16,6 +16,7 @@ from tallystick.kernel.periods import (
     DateSpan,
     Period,
     latest_period_closed_by,
+    period_containing,
     period_ending,
 )
 from tallystick.organizations.bill_grouping_key import BillGroupingKey
@@ -30,6 +31,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     """Which bills are asked for, and what a job says otherwise than the organization.
 
     last_date: the last day of the period; None asks for the latest one closed by `bill_date`.
+    is_current: the period that `bill_date` is in, which has not closed.
     given_bill_date, due_date, external_invoice_date: what a job sets on its bills; None where it does not.
     consolidates: all that closes on one day shares a bill, whatever its frequency.
     """
@@ -39,6 +41,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     epochs: Mapping[BillingFrequency, date]
     bill_date: date
     last_date: date | None = None
+    is_current: bool = False
     frequency: BillingFrequency | None = None
     interval: int | None = None
     given_bill_date: date | None = None
@@ -218,7 +221,9 @@ def due_plan(selection: Selection, account: Account, attached: Attached) -> DueP
     if active.is_empty:
         return None
     starting = active.local_dates(selection.zone).start
-    if selection.last_date is None:
+    if selection.is_current:
+        period = period_containing(cycle, starting, selection.bill_date)
+    elif selection.last_date is None:
         period = latest_period_closed_by(cycle, starting, selection.bill_date)
     else:
         period = period_ending(cycle, starting, selection.last_date)

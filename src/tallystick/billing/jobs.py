@@ -17,7 +17,7 @@ from tallystick.accounts.account_plan import AccountPlan, ChildBillingMode
 from tallystick.balances.charge import Charge
 from tallystick.balances.commitment import Commitment
 from tallystick.billing.bill import Bill
-from tallystick.billing.bill_job import ACTIVE, BillJob, BillJobStatus, BillJobType
+from tallystick.billing.bill_job import ACTIVE, BillJob, BillJobStatus, BillJobType, JobCause
 from tallystick.billing.calculate import BillInputs, Draft, calculate_bill
 from tallystick.billing.diff import Stamp
 from tallystick.billing.errors import MAX_RUNNING_JOBS, BillJobEnded, TooManyBillJobs
@@ -236,8 +236,9 @@ def _stamp(tx: Transaction, job: BillJob) -> Stamp:
         at=tx.clock.now(),
         by=job.created_by or NEVER,
         job_id=job.id,
-        reopens=job.type is BillJobType.RECALCULATE,
+        reopens=job.type is BillJobType.RECALCULATE and job.cause is not JobCause.LATE,
         sets_dates=any(given),
+        keeps_approved=job.cause in {JobCause.CLOSED, JobCause.CURRENT},
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from tallystick.accounts.account import Account
-from tallystick.billing.bill import Bill
+from tallystick.billing.bill import Bill, BillStatus
 from tallystick.billing.bill_config import lock_date
 from tallystick.billing.calculate import Draft
 from tallystick.billing.calculate.memos import with_memos
@@ -29,6 +29,7 @@ from tallystick.billing.store import (
     take_numbers,
     update_entities,
 )
+from tallystick.events.declared import domain_event
 from tallystick.events.record import events
 from tallystick.kernel.errors import TallystickError
 from tallystick.organizations.audit import append_many
@@ -37,7 +38,18 @@ from tallystick.platform.ids import new_id
 from tallystick.platform.resources import Transaction
 from tallystick.platform.resources.wire import answer
 
-FAILED_EVENT = "billing.bill.failed"
+
+class BillFailed(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A bill that could not be made. message: names what is missing, such as a rate from EUR to USD."""
+
+    bill_job_id: str | None
+    account_id: str
+    account_code: str
+    code: str
+    message: str
+
+
+FAILED_EVENT = domain_event("billing.bill.failed", BillFailed)
 BillFollower = Callable[[Transaction, Sequence[tuple[Bill | None, Bill]]], None]
 bill_followers: list[BillFollower] = []
 "Told, in the transaction, of bills before and after a change that is not made through `Transaction.update`."
@@ -51,7 +63,7 @@ class Failure(msgspec.Struct, frozen=True):
 
 
 class Saved(msgspec.Struct, frozen=True, kw_only=True):
-    """What saving did; bills that are locked, or would be, were skipped (semantics §22)."""
+    """What saving did; locked: skipped, for they are or would be locked, or are kept approved (§22)."""
 
     created: int = 0
     updated: int = 0
@@ -66,7 +78,7 @@ def save_bills(tx: Transaction, drafts: Sequence[Draft], failures: Sequence[Fail
     forget_plans(tx)
     existing = existing_bills(tx, [draft.inputs for draft in drafts])
     closed_until = lock_date(tx)
-    is_open = [_is_open(existing.get(key_of(draft.inputs)), draft, closed_until) for draft in drafts]
+    is_open = [_is_open(existing.get(key_of(draft.inputs)), draft, closed_until, stamp) for draft in drafts]
     open_drafts, doubled = without_doubles([*compress(drafts, is_open)], existing)
     settled, refused = _settled(tx, open_drafts, existing)
     failures = [*failures, *(Failure(draft.inputs.account, error) for draft, error in doubled), *refused]
@@ -96,10 +108,11 @@ def save_bills(tx: Transaction, drafts: Sequence[Draft], failures: Sequence[Fail
     )
 
 
-def _is_open(stored: Existing | None, draft: Draft, closed_until: date) -> bool:
-    """Tell whether the bill may be written: no locked one, and no new one in what is closed."""
+def _is_open(stored: Existing | None, draft: Draft, closed_until: date, stamp: Stamp) -> bool:
+    """Tell whether the bill may be written: none that is locked or kept, no new one in what is closed."""
     if stored is not None:
-        return not stored.bill.locked
+        is_kept = stamp.keeps_approved and stored.bill.status is BillStatus.APPROVED
+        return not stored.bill.locked and not is_kept
     return draft.inputs.head.dates.end > closed_until
 
 
@@ -190,10 +203,6 @@ def _record_failures(tx: Transaction, failures: Sequence[Failure], stamp: Stamp)
         for failure in failures
     ]
     insert_rows(tx, bill_failures, rows)
-    told = ("bill_job_id", "account_id", "account_code", "code", "message")
-    names = {"bill_job_id": "billJobId", "account_id": "accountId", "account_code": "accountCode"}
-    found = [
-        _event_row(tx, FAILED_EVENT, row["account_id"], {"newDto": {names.get(k, k): row[k] for k in told}})
-        for row in rows
-    ]
-    insert_rows(tx, events, found)
+    facts = [BillFailed(**{name: row[name] for name in BillFailed.__struct_fields__}) for row in rows]
+    told = [_event_row(tx, FAILED_EVENT, each.account_id, {"newDto": answer(each)}) for each in facts]
+    insert_rows(tx, events, told)

@@ -6,7 +6,7 @@ from decimal import Decimal
 import msgspec
 
 from tallystick.billing.bill import Bill
-from tallystick.billing.bill_job import BillJob
+from tallystick.billing.bill_job import BillJob, JobCause
 from tallystick.billing.due import Selection, epochs_of, is_consolidated
 from tallystick.kernel.zones import parse_zone
 from tallystick.organizations.organization_config import OrganizationConfig
@@ -30,6 +30,7 @@ def selection_of(job: BillJob, config: OrganizationConfig, today: date) -> Selec
         epochs=epochs_of(config, overrides),
         bill_date=job.bill_date or today,
         last_date=job.last_date_in_billing_period,
+        is_current=job.cause is JobCause.CURRENT,
         frequency=job.frequency,
         interval=job.bill_frequency_interval,
         given_bill_date=job.bill_date,
@@ -53,6 +54,7 @@ def selection_of_bill(bill: Bill, config: OrganizationConfig, job: BillJob | Non
         zone=parse_zone(bill.timezone),
         timezone=bill.timezone,
         last_date=bill.end_date - timedelta(days=1),
+        is_current=False,
         frequency=None if consolidated else bill.billing_frequency,
         interval=None if consolidated else bill.bill_frequency_interval,
         consolidates=consolidated,

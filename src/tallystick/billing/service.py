@@ -147,14 +147,14 @@ def approve_bills(tx: Transaction, bill_ids: Sequence[str]) -> int:
             Problem("billIds", "unknown_reference", f"{u} is not the id of any bill") for u in unknown
         ]
         raise InvalidBody(problems)
-    return _approve(tx, bills)
+    return approve(tx, bills)
 
 
 def approve_period(tx: Transaction, last_date: date, frequency: BillingFrequency) -> int:
     """Approve all bills of a period that are pending; gives how many."""
     clauses = period_clauses(last_date, frequency)
     bills = tx.load(Bill, tx.select(Bill, *clauses).with_for_update())
-    return _approve(tx, [bill for bill in bills if not bill.locked])
+    return approve(tx, [bill for bill in bills if not bill.locked])
 
 
 def period_clauses(last_date: date, frequency: BillingFrequency) -> list[ColumnElement[bool]]:
@@ -164,7 +164,8 @@ def period_clauses(last_date: date, frequency: BillingFrequency) -> list[ColumnE
     return [table.c.end_date == day_after, table.c.billing_frequency == frequency.value]
 
 
-def _approve(tx: Transaction, bills: Sequence[Bill]) -> int:
+def approve(tx: Transaction, bills: Sequence[Bill]) -> int:
+    """Approve bills that are loaded and locked for it; gives how many were pending. Raises BillLocked."""
     now = tx.clock.now()
     changes = []
     for old in bills:

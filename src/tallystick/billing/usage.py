@@ -6,6 +6,7 @@ an answer never grows with accounts times windows.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
@@ -39,6 +40,13 @@ class UsageQueries(Protocol):
 
     def custom_number(self, org_id: str, query: CustomQuery) -> Decimal | None:
         """Answer one CUSTOM_SQL query for one account and window; None is no data. Raises CustomSqlFailed."""
+        ...
+
+    def received(self, org_id: str, window: Period, since: datetime) -> list[tuple[str, datetime, datetime]]:
+        """Give the accounts whose usage of a window came in since an instant, with first and last `ts`.
+
+        since: by the server's clock.
+        """
         ...
 
 

@@ -22,7 +22,7 @@ from tallystick.catalogue.meter import DataField, FieldCategory, Meter
 from tallystick.catalogue.product import Product
 from tallystick.events.record import events, record_change
 from tallystick.kernel.decimals import divide
-from tallystick.kernel.periods import BillingFrequency
+from tallystick.kernel.periods import BillingFrequency, Period
 from tallystick.organizations.currency import Currency
 from tallystick.organizations.organization_config import default_config
 from tallystick.platform.database import Database
@@ -57,9 +57,19 @@ class ListedUsage:
 
     measurements: list[tuple[str, datetime, D, str]] = field(default_factory=list)
     queries: int = 0
+    late: list[tuple[str, datetime, datetime]] = field(default_factory=list)
 
     def add(self, account_id: str, ts: datetime, value: str, text: str = "") -> None:
         self.measurements.append((account_id, ts, D(value), text))
+
+    def add_late(self, account_id: str, ts: datetime, received: datetime, value: str) -> None:
+        """Add usage that is received at a later instant."""
+        self.add(account_id, ts, value)
+        self.late.append((account_id, ts, received))
+
+    def received(self, org_id: str, window: Period, since: datetime) -> list[tuple[str, datetime, datetime]]:
+        found = [x for x in self.late if window.contains(x[1]) and since <= x[2]]
+        return [(account_id, ts, ts) for account_id, ts, _ in found]
 
     def custom_number(self, org_id: str, query: CustomQuery) -> D | None:
         raise CustomSqlFailed("The SQL is not run here.")

@@ -96,6 +96,15 @@ def count(org_id: str, meter_id: str | None, window: Period | None) -> str:
     return f"SELECT count() AS n FROM {TABLE} WHERE {' AND '.join(where)}"
 
 
+def received(org_id: str, window: Period, since: datetime) -> str:
+    """Write the search for accounts whose usage of a window came in at or after an instant."""
+    came = f"received_at >= {sql.instant_us(since)}"
+    return (
+        f"SELECT account_id, min(ts) AS first, max(ts) AS last FROM {TABLE} "
+        f"WHERE org_id = {sql.uuid(org_id)} AND {inside(window)} AND {came} GROUP BY account_id"
+    )
+
+
 def known_uids(hashes: Sequence[int], since: datetime) -> str:
     """Write the search for the uids behind hashes, received at or after `since`."""
     listed = ", ".join(map(str, hashes))

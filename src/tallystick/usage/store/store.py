@@ -208,6 +208,15 @@ class UsageStore:
         """Count an organization's measurements."""
         return int(self._clickhouse.read(queries.count(org_id, meter_id, window))["n"][0].as_py())
 
+    def received(self, org_id: str, window: Period, since: datetime) -> list[tuple[str, datetime, datetime]]:
+        """Give the accounts whose usage of a window came in since an instant, with first and last `ts`.
+
+        since: by the server's clock. One scan, however many accounts there are.
+        """
+        found = self._clickhouse.read(queries.received(org_id, window, since), lane=Lane.SCAN)
+        columns = (found[name].to_pylist() for name in ("account_id", "first", "last"))
+        return [(str(account), first, last) for account, first, last in zip(*columns, strict=True)]
+
     def stats(self) -> StoreStats:
         """Measure the whole store."""
         answer = self._clickhouse.read(
