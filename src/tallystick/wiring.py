@@ -49,8 +49,10 @@ from tallystick.organizations.access_cache import AccessChanges
 from tallystick.organizations.audit import record_audit
 from tallystick.organizations.audit_chain import AuditSealing
 from tallystick.organizations.mails import AccessMails
+from tallystick.organizations.oidc import OpenIdConnect, Provider
 from tallystick.organizations.service import all_organizations
 from tallystick.organizations.sessions import Sessions
+from tallystick.organizations.signing_on import SignOns
 from tallystick.organizations.throttle import Throttle
 from tallystick.organizations.tokens import Tokens
 from tallystick.platform.addresses import Allowed
@@ -60,6 +62,7 @@ from tallystick.platform.clickhouse.transport import ClickHouse
 from tallystick.platform.clock import SystemClock
 from tallystick.platform.database import Database
 from tallystick.platform.due import MOVE_TASK, Due, DueRunner
+from tallystick.platform.fetch import Fetch, anywhere
 from tallystick.platform.files import Files, Folder
 from tallystick.platform.home import Home
 from tallystick.platform.http_out import HttpOut
@@ -182,6 +185,8 @@ def open_services(platform: Platform, step: Step = lambda _: None) -> Iterator[S
             database=platform.database,
             tokens=tokens,
             sessions=Sessions(platform.database, platform.clock, tokens, secret),
+            sign_ons=_sign_ons(platform, secret),
+            base_url=platform.settings.base_url,
             always_secure=platform.settings.base_url.startswith("https://"),
             throttle=throttle,
             ingest=Ingest(platform.database, writer, platform.resolution, derive),
@@ -278,6 +283,19 @@ def _clickhouse(platform: Platform) -> Iterator[ClickHouse]:
         yield clickhouse
     finally:
         clickhouse.close()
+
+
+def _sign_ons(platform: Platform, secret: bytes) -> SignOns:
+    settings, clock = platform.settings, platform.clock
+    own = None
+    if settings.oidc_issuer and settings.oidc_client_id:
+        own = Provider(
+            settings.oidc_issuer, settings.oidc_client_id, settings.oidc_client_secret, Fetch(anywhere)
+        )
+    inside = Allowed.read(settings.webhook_allow)
+    connect = OpenIdConnect(clock, Sealer(secret, "a browser that signs on"))
+    sealer = Sealer(secret, "single sign-on")
+    return SignOns(platform.database, clock, connect, sealer, Fetch(inside.lets), own)
 
 
 def make_mailer(platform: Platform) -> Mailer:

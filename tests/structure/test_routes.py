@@ -25,6 +25,11 @@ PUBLIC = {
     ("POST", "/session"): "whoever asks here is about to prove who they are",
     ("GET", "/session"): "the session's cookie is the permission; it answers only whose it is",
     ("DELETE", "/session"): "the session's cookie is the permission; it ends only itself",
+    ("GET", "/sso/start"): "whoever asks here is about to be vouched for",
+    (
+        "GET",
+        "/sso/callback",
+    ): "the issuer's word and the sealed cookie of the browser are the permission",
     ("POST", "/invitations/accept"): "the one-time token of the mailed link is the permission",
     ("POST", "/password/forgotten"): "whoever asks here cannot log in; the answer goes to the address only",
     ("POST", "/password/reset"): "the one-time token of the mailed link is the permission",

@@ -14,6 +14,7 @@ from tallystick.integrations.service import Integrations
 from tallystick.kernel.clock import Clock
 from tallystick.notifications.service import Webhooks
 from tallystick.organizations.sessions import Sessions
+from tallystick.organizations.signing_on import SignOns
 from tallystick.organizations.throttle import Throttle
 from tallystick.organizations.tokens import Tokens
 from tallystick.platform.database import Database
@@ -40,6 +41,9 @@ class Services:
     files: Files
     mailer: Mailer
     sessions: Sessions
+    sign_ons: SignOns
+    base_url: str
+    "Where people reach this server, without a slash at the end."
     always_secure: bool
     "People reach this server over TLS only."
     retention: UsageRetention

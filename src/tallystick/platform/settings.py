@@ -166,7 +166,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     webhook_allow: Annotated[
         str,
         msgspec.Meta(
-            description="Hosts and networks inside that webhooks may call, by commas, such as 10.1.0.0/16.",
+            description="Hosts and networks inside that webhooks and issuers may have, such as 10.1.0.0/16.",
             extra={"check": _hosts_and_networks},
         ),
     ] = ""
@@ -178,6 +178,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             le=3600,
         ),
     ] = 5
+    oidc_issuer: Annotated[
+        str | None,
+        msgspec.Meta(
+            description="The OpenID Connect issuer that people sign on with, for organizations without one.",
+            extra=_url("http", "https"),
+        ),
+    ] = None
+    oidc_client_id: Annotated[
+        str | None, msgspec.Meta(description="What this server is called at that issuer.")
+    ] = None
+    oidc_client_secret: Annotated[
+        str | None, msgspec.Meta(description="Its secret at that issuer.", extra={"secret": True})
+    ] = None
     secret: Annotated[
         str | None,
         msgspec.Meta(

@@ -10,6 +10,7 @@ from tallystick.api.access.policies import policy_routes
 from tallystick.api.access.resource_groups import resource_group_routes
 from tallystick.api.access.service_users import service_user_routes
 from tallystick.api.access.sessions import session_routes
+from tallystick.api.access.single_sign_on import single_sign_on_routes
 from tallystick.api.access.support import support_routes
 from tallystick.api.access.users import user_routes
 from tallystick.api.routes import Route
@@ -26,4 +27,5 @@ def access_routes() -> Iterator[Route]:
     yield from resource_group_routes()
     yield from service_user_routes()
     yield from session_routes()
+    yield from single_sign_on_routes()
     yield from support_routes()
