@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from tallystick.billing import service as bills
 from tallystick.billing.bill import BillAnswer, BillStatus
@@ -221,16 +222,21 @@ def test_locking_makes_up_for_what_approving_did_not_order(books: Books, bill: B
     assert [(job.bill_id, job.include_csv_format) for job in ordered(books)] == [(bill.id, True)]
 
 
-def test_many_bills_are_ordered_in_few_tasks(books: Books) -> None:
+def test_many_bills_are_ordered_in_few_tasks(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "AT_ONCE", 2)
     books.configure(auto_generate_statement_mode=StatementMode.JSON)
     plan = books.plan(standing="1")
-    accounts = [books.account(f"a{i}", plan) for i in range(service.AT_ONCE + 1)]
+    accounts = [books.account(f"a{i}", plan) for i in range(3)]
     books.run()
     made = books.bills()
     assert len(made) == len(accounts)
     with books.database.transaction(books.org_id) as tx:
         bills.approve_bills(tx, [each.id for each in made])
     assert len(ordered(books)) == len(made)
+    with books.database.reading(books.org_id) as tx:
+        mine = text("SELECT args FROM procrastinate_jobs WHERE task_name = :task AND args->>'org_id' = :org")
+        found = tx.execute(mine, {"task": service.TASK, "org": books.org_id}).scalars()
+        assert sorted(len(args["job_ids"]) for args in found) == [1, 2]
 
 
 def test_no_statement_of_a_bill_that_has_one(books: Books, bill: BillAnswer, files: Folder) -> None:
