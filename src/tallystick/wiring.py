@@ -23,6 +23,7 @@ from tallystick.catalogue.lookup_files import LookupFiles
 from tallystick.catalogue.lookup_find import LookupCache, published_tables
 from tallystick.catalogue.lookup_worker import LookupWorker
 from tallystick.events.record import record_change
+from tallystick.events.scheduling import Scheduler
 from tallystick.explorer.service import Explorer
 from tallystick.exports.runner import ExportRunner
 from tallystick.exports.service import ExportsDue
@@ -40,6 +41,7 @@ from tallystick.integrations.runner import IntegrationRunner
 from tallystick.integrations.service import Integrations
 from tallystick.integrations.start import IntegrationsDue
 from tallystick.kernel.clock import Clock
+from tallystick.kernel.zones import parse_zone
 from tallystick.notifications.deliverer import Deliverer
 from tallystick.notifications.delivery import register_forgetting_deliveries
 from tallystick.notifications.outbox import Message, Outbox
@@ -50,6 +52,7 @@ from tallystick.organizations.audit import record_audit
 from tallystick.organizations.audit_chain import AuditSealing
 from tallystick.organizations.mails import AccessMails
 from tallystick.organizations.oidc import OpenIdConnect, Provider
+from tallystick.organizations.organization_config import OrganizationConfig
 from tallystick.organizations.service import all_organizations
 from tallystick.organizations.sessions import Sessions
 from tallystick.organizations.signing_on import SignOns
@@ -316,6 +319,7 @@ def make_jobs(platform: Platform, services: Services) -> Jobs:
     AccessMails(platform.database, services.mailer, platform.clock, platform.settings.base_url).register(jobs)
     register_forgetting(jobs, platform.database)
     LookupWorker(platform.database, services.lookup_files).register(jobs)
+    make_scheduler(platform).register(jobs)
     make_teller(platform).register(jobs)
     register_forgetting_deliveries(jobs, platform.database, platform.clock)
     targets = CloudTargets(platform.settings.gcs_token_file)
@@ -361,11 +365,17 @@ def make_due(platform: Platform, services: Services) -> DueRunner:
         BillingSchedule(platform.database, services.usage, platform.clock),
         AutoApproval(platform.database),  # after what may still change a bill
         ExportsDue(platform.database, services.files),
+        make_scheduler(platform),
         make_teller(platform),
         AuditSealing(platform.database),
         IntegrationsDue(platform.database),
     )
     return DueRunner(platform.database, dues, partial(all_organizations, platform.database))
+
+
+def make_scheduler(platform: Platform) -> Scheduler:
+    """Give what makes scheduled events happen."""
+    return Scheduler(platform.database, lambda tx: parse_zone(tx.find(OrganizationConfig)[0].timezone))
 
 
 def make_teller(platform: Platform) -> Teller:

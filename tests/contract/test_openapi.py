@@ -59,6 +59,7 @@ RESOURCES = [
     "Pricing",
     "Product",
     "ResourceGroup",
+    "ScheduledEventConfigurations",
     "Support",
     "User",
     "StatementDefinition",

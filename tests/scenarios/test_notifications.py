@@ -1,5 +1,6 @@
 """Rules over events, tried out and told; alerts and what becomes of them."""
 
+import time
 from typing import Any
 
 from tests.support.world import World
@@ -81,3 +82,34 @@ def test_a_bill_run_raises_one_alert_with_its_totals(world: World) -> None:
     (alert,) = world.get("alerts", entityId=job["id"])["data"]
     assert (alert["type"], alert["severity"]) == ("BILL_SUCCESS", "INFO")
     assert alert["description"] == "Bills made: 2, for 20 USD"
+
+
+def test_a_scheduled_event_happens_on_its_day_and_rules_hear_of_it(world: World) -> None:
+    world.put("testclock", {"now": "2026-01-01T00:00:00Z"})
+    config = {"name": "scheduled.accountplan.ending", "entity": "AccountPlan", "field": "endDate"}
+    made = world.post("scheduledevents/configurations", {**config, "offset": -5})
+    assert world.get(f"scheduledevents/configurations/{made['id']}") == made
+    assert made["name"] in world.get("events/types")["events"]
+    fields = world.get("events/fields", eventName=made["name"])["events"][made["name"]]
+    assert fields["new.endDate"] == "date-time"
+    heard = rule(world, eventName=made["name"], calculation="new.accountId != null")
+
+    plan = world.plan(world.product())["id"]
+    world.attach(world.account()["id"], plan, "2026-01-01", "2026-02-10")
+    moved(world, "2026-02-04T23:59:59Z")
+    assert world.get("events", eventName=made["name"])["data"] == []
+    moved(world, "2026-02-05T00:00:00Z")
+    (event,) = world.get("events", eventName=made["name"])["data"]
+    assert event["eventTime"] == "2026-02-05T00:00:00Z"
+    assert world.get("events", notificationId=heard["id"])["data"] == [event]
+    moved(world, "2026-03-01T00:00:00Z")
+    assert len(world.get("events", eventName=made["name"])["data"]) == 1
+
+
+def moved(world: World, to: str) -> None:
+    """Move the clock, and wait until all that fell due on the way is done."""
+    state = world.put("testclock", {"now": to})
+    while state["status"] == "ADVANCING":
+        time.sleep(0.02)
+        state = world.get("testclock")
+    assert state["status"] == "READY", state

@@ -10,6 +10,7 @@ from tallystick.api.crud import paging
 from tallystick.api.routes import Call, Permission, QueryParameter, Route, organization_path
 from tallystick.events.declared import event_fields, event_names
 from tallystick.events.filters import FILTERS
+from tallystick.events.known import scheduled_fields
 from tallystick.events.read import Event, get_event, mark_actioned, page_of_events
 from tallystick.events.record import events
 from tallystick.kernel.problems import Problem
@@ -70,14 +71,18 @@ def list_events(call: Call) -> Any:
         return page_of_events(tx, page, clauses)
 
 
-def list_types(_call: Call) -> EventTypes:
+def list_types(call: Call) -> EventTypes:
     """List the names of all events that can happen (semantics §28)."""
-    return EventTypes(event_names())
+    with call.reading() as tx:
+        return EventTypes(sorted({*event_names(), *scheduled_fields(tx)}))
 
 
 def list_fields(call: Call) -> EventFields:
     """List the fields of all events, or of the one that is named (semantics §28)."""
-    return EventFields(event_fields(call.one("eventName")))
+    wanted = call.one("eventName")
+    with call.reading() as tx:
+        scheduled = {name: each for name, each in scheduled_fields(tx).items() if wanted in {None, name}}
+    return EventFields({**event_fields(wanted), **scheduled})
 
 
 def get(call: Call) -> Any:

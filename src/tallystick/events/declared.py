@@ -54,7 +54,7 @@ def event_fields(name: str | None = None) -> dict[str, dict[str, str]]:
 
 def _declared() -> Iterator[tuple[str, dict[str, str]]]:
     for declared in resources():
-        words = _words_of(declared)
+        words = resource_words(declared)
         for kind, states in STATES.items():
             fields = {f"{state}.{field}": word for state in states for field, word in words.items()}
             yield f"{declared.event}.{kind}", fields
@@ -66,7 +66,8 @@ def _declared() -> Iterator[tuple[str, dict[str, str]]]:
         yield name, fields
 
 
-def _words_of(declared: Resource) -> dict[str, str]:
+def resource_words(declared: Resource) -> dict[str, str]:
+    """Give the type of each field of a resource, as events tell it."""
     return {field.wire_name: _word(field.bare) for field in declared.fields if not field.hidden}
 
 
