@@ -47,6 +47,7 @@ RESOURCES = [
     "LookupTableRevision",
     "LookupTableRevisionData",
     "Marketplace Integrations",
+    "Measurements",
     "Meter",
     "Notifications",
     "OrgUsers",

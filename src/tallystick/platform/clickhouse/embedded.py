@@ -35,6 +35,8 @@ class EmbeddedLimits(msgspec.Struct, frozen=True):
     "Threads of one query."
     scan_threads: int = max(1, (os.cpu_count() or 2) // 2)
     "Threads of one scan: half the machine stays free for what someone waits for."
+    scan_yields_ms: int = 20
+    "How long a scan makes way, each time that it finds an insert at work."
     read_memory_bytes: int = 512 * 2**20
     scan_memory_bytes: int = 2 * 2**30
     wait_s: float = 30.0
@@ -60,8 +62,10 @@ class EmbeddedClickHouse:
         try:
             self._connect(Lane.READ, self._limits.readers, self._limits.read_memory_bytes)
             self._connect(Lane.EXPLORE, 1, self._limits.scan_memory_bytes)
-            self._connect(Lane.SCAN, 1, self._limits.scan_memory_bytes, self._limits.scan_threads)
-            self._connect(Lane.WRITE, 1, self._limits.scan_memory_bytes)
+            yielding = f"&max_threads={self._limits.scan_threads}&priority=2"
+            yielding += f"&low_priority_query_wait_time_ms={self._limits.scan_yields_ms}"
+            self._connect(Lane.SCAN, 1, self._limits.scan_memory_bytes, yielding)
+            self._connect(Lane.WRITE, 1, self._limits.scan_memory_bytes, "&priority=1")
         except RuntimeError as error:
             self.close()
             message = f"The usage store in {self._folder} cannot be opened: {_reason(error)}"
@@ -104,10 +108,10 @@ class EmbeddedClickHouse:
             connection.chdb.close()
         os.close(self._lock_file)
 
-    def _connect(self, lane: Lane, how_many: int, memory_bytes: int, threads: int | None = None) -> None:
+    def _connect(self, lane: Lane, how_many: int, memory_bytes: int, more: str = "") -> None:
         self._lanes[lane] = queue.SimpleQueue()
-        options = f"max_threads={threads or self._limits.threads}&max_memory_usage={memory_bytes}"
-        options += f"&max_query_size={2**26}"
+        threads = "" if "max_threads" in more else f"&max_threads={self._limits.threads}"
+        options = f"max_memory_usage={memory_bytes}&max_query_size={2**26}{threads}{more}"
         for _ in range(how_many):
             connection = _Connection(chdb.connect(f"{self._folder}?{options}"))
             self._open.append(connection)
