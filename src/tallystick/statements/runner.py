@@ -107,6 +107,7 @@ class StatementRunner:
             job = tx.get(StatementJob, job_id, lock=True)
             if not job.is_active:
                 return job
+            self._forget(job)
             failed = {"statement_job_status": StatementJobStatus.FAILED, "failure_reason": reason}
             return tx.update(job, msgspec.structs.replace(job, **failed))
 

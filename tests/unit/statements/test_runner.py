@@ -170,6 +170,20 @@ def test_a_bill_that_is_gone_fails_the_job(books: Books, bill: BillAnswer, files
     assert state(books, job).statement_job_status is StatementJobStatus.FAILED
 
 
+def test_a_bill_that_goes_meanwhile_leaves_nothing(
+    books: Books, bill: BillAnswer, files: Folder, tmp_path: Path
+) -> None:
+    job = order(books, bill)
+
+    def delete() -> None:
+        with books.database.transaction(books.org_id) as tx:
+            bills.delete_bill(tx, bill.id)
+
+    StatementRunner(books.database, Cells(meanwhile=delete), files).run(books.org_id, [job.id])
+    assert state(books, job).statement_job_status is StatementJobStatus.FAILED
+    assert kept(tmp_path) == []
+
+
 def test_what_is_cancelled_meanwhile_leaves_nothing(
     books: Books, bill: BillAnswer, files: Folder, tmp_path: Path
 ) -> None:
