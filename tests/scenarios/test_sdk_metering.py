@@ -54,11 +54,12 @@ def test_what_is_measured_and_counted(sdk: m3ter.M3ter, meter: Any) -> None:
     account = sdk.accounts.create(name="Acme", code="acme", email_address="billing@acme.example")
     counter = sdk.counters.create(name="Seats", unit="seat", code="seats")
     seats: dict[str, Any] = {"account_id": account.id, "counter_id": counter.id, "date": "2025-05-01"}
+    own = {"account_id": account.id, "counter_id": counter.id}
     made = sdk.counter_adjustments.create(value=5, **seats)
     assert [
         each.value for each in sdk.counter_adjustments.list(account_id=account.id, counter_id=counter.id)
     ] == [5]
-    walk(sdk.counter_adjustments, made, value=7, **seats)
+    walk(sdk.counter_adjustments, made, own, value=7, **seats)
     walk(sdk.counters, counter, name="Chairs", unit="chair", code="chairs")
 
 
