@@ -232,8 +232,7 @@ class Simulation:
         drawn: dict[tuple[str, str], Decimal] = {}
         for balance_id in self.balances:
             balance = self.world.get(f"balances/{balance_id}")
-            entries = self.world.get(f"balances/{balance_id}/transactions", pageSize=200)["data"]
-            assert len(entries) < 200, "the simulation looks at one page of entries"
+            entries = self._all(f"balances/{balance_id}/transactions", pageSize=200)
             assert balance["amount"] == sum((e["amount"] for e in entries), D(0))
             assert balance["allowOverdraft"] or balance["amount"] >= 0, "a balance was overdrawn"
             for entry in (e for e in entries if e["entityType"] == "BILL"):
@@ -254,7 +253,7 @@ class Simulation:
                 charged += [line["chargeId"]] if "chargeId" in line else []
         assert billed == {key: amount for key, amount in drawn.items() if amount}
         assert len(charged) == len(set(charged)), "a charge was billed twice"
-        for commitment in self.world.get("commitments", pageSize=100)["data"]:
+        for commitment in self._all("commitments", pageSize=100):
             assert commitment["amountSpent"] == spent.get(commitment["id"], D(0)) <= commitment["amount"]
 
     # --- bills, and what must hold --------------------------------------------------------------
@@ -310,11 +309,16 @@ class Simulation:
         )
 
     def _bills(self) -> list[Any]:
-        bills: list[Any] = self.world.get(
-            "bills", pageSize=100, excludeLineItems="true", includeBillTotal="true"
-        )["data"]
-        assert len(bills) < 100, "the simulation looks at one page of bills"
-        return bills
+        return self._all("bills", pageSize=100, excludeLineItems="true", includeBillTotal="true")
+
+    def _all(self, path: str, **asked: Any) -> list[Any]:
+        """Give a list, page after page."""
+        page = self.world.get(path, **asked)
+        found: list[Any] = page["data"]
+        while "nextToken" in page:
+            page = self.world.get(path, nextToken=page["nextToken"], **asked)
+            found += page["data"]
+        return found
 
     def _lines(self, bill_id: str) -> list[Any]:
         lines: list[Any] = self.world.get(f"bills/{bill_id}/lineitems", pageSize=100)["data"]

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
-from sqlalchemy import ColumnElement, func, insert, select
+from sqlalchemy import ARRAY, ColumnElement, Text, any_, func, insert, literal, select
 
 from tallystick.balances.balance import Balance
 from tallystick.balances.balance_transaction import BalanceTransaction, EntityType
@@ -56,7 +56,7 @@ def draws_of(tx: Transaction, bill_ids: Sequence[str]) -> list[Draw]:
     entries = resource_of(BalanceTransaction).table
     return [
         *_of_commitments(tx, among(commitment_entries.c.bill_id, bill_ids)),
-        *_of_balances(tx, entries.c.entity_id.in_(bill_ids)),
+        *_of_balances(tx, entries.c.entity_id == any_(literal(list(bill_ids), ARRAY(Text)))),
     ]
 
 
