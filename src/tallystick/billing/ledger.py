@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 import msgspec
-from sqlalchemy import or_
+from sqlalchemy import select
 
 from tallystick.accounts.account import Account
 from tallystick.accounts.account_plan import ChildBillingMode
@@ -20,6 +20,7 @@ from tallystick.billing.calculate.inputs import BillInputs, CurrencyRule
 from tallystick.billing.calculate.ledger_inputs import DatedFee, LedgerInputs, Reserve
 from tallystick.billing.due import Closing, DueBill, Frame, Selection, grouping_of
 from tallystick.billing.frames import load_frames
+from tallystick.billing.line_item import LineItem, LineItemType
 from tallystick.catalogue.product import Product
 from tallystick.kernel.decimals import ZERO
 from tallystick.kernel.periods import BillingCycle, BillingFrequency, DateSpan
@@ -125,17 +126,16 @@ def load_ledger(
     by_thing: dict[str, list[Draw]] = defaultdict(list)
     for draw in draws:
         by_thing[draw.of_id].append(draw)
-    charges = _charges(tx, selection, accounts, due)
+    fees = _dated_fees(tx, selection, accounts, [*commitments.values()], config)
+    new_fees = _new_fees(tx, selection, fees)
+    charges = _charges(tx, selection, accounts, {b.dates.end for b in due} | {f.date for f in new_fees})
     linked = {c.contract_id for c in charges} | {c.contract_id for c in commitments.values()}
     frames = load_frames(tx, linked)
-    fees = _dated_fees(tx, selection, accounts, [*commitments.values()], config)
     keys = _keys(tx, {draw.bill_id for draw in draws} | {c.bill_id or "" for c in charges})
     plan = _Plan(closing, due, frames)
     for charge in charges:
         plan.add_charge(charge, keys.get(charge.bill_id or ""))
-    billed = _billed_before(tx, selection, fees)
-    for fee in fees:
-        plan.add_fee(fee, billed)
+    plan.add_fees(fees, new_fees)
     return Ledger(
         due=plan.due,
         things=things,
@@ -167,18 +167,25 @@ def _things(tx: Transaction, accounts: Sequence[Account]) -> dict[str, list[Comm
 
 
 def _charges(
-    tx: Transaction, selection: Selection, accounts: Sequence[Account], due: Iterable[DueBill]
+    tx: Transaction, selection: Selection, accounts: Sequence[Account], ends: Collection[date]
 ) -> list[Charge]:
-    """Give the charges that may fall on bills of this run: those of its dates, and what is not billed yet."""
+    """Give the charges that may fall on bills of this run: all of each date on which one does.
+
+    ends: of the bills that are due otherwise. A run by date also bills what waits for its bill; with it come
+    the charges that are on the bill of that date already.
+    """
     if not accounts:
         return []
     table = resource_of(Charge).table
-    ends = sorted({bill.dates.end for bill in due} | ({_end(selection)} if selection.last_date else set()))
-    waiting = table.c.bill_id.is_(None) & (table.c.bill_date <= selection.bill_date)
-    chosen = table.c.bill_date.in_(ends)
-    clause = chosen if selection.last_date else or_(waiting, chosen)
     mine = among(table.c.account_id, [account.id for account in accounts])
-    return sorted(tx.load(Charge, tx.select(Charge, mine, clause)), key=lambda c: c.id)
+    if selection.last_date is not None:
+        dates = {*ends, _end(selection)}
+    else:
+        waiting = (mine, table.c.bill_id.is_(None), table.c.bill_date <= selection.bill_date)
+        own = table.c.org_id == tx.org_id
+        dates = {*ends, *tx.execute(select(table.c.bill_date).distinct().where(own, *waiting)).scalars()}
+    chosen = table.c.bill_date.in_(sorted(dates))
+    return sorted(tx.load(Charge, tx.select(Charge, mine, chosen)), key=lambda c: c.id)
 
 
 def _end(selection: Selection) -> date:
@@ -223,15 +230,20 @@ def _keys(tx: Transaction, bill_ids: Collection[str]) -> dict[str, BillKey]:
     return {bill.id: (bill.account_id, bill.grouping, bill.end_date) for bill in found}
 
 
-def _billed_before(tx: Transaction, selection: Selection, fees: Sequence[DatedFee]) -> set[BillKey]:
-    """Give the bills of earlier dates that are there already: a run by date does not make them anew."""
+def _new_fees(tx: Transaction, selection: Selection, fees: Sequence[DatedFee]) -> list[DatedFee]:
+    """Give the fees that make their bill due: by date, no earlier one is made anew that has its fee."""
     dates = sorted({fee.date for fee in fees if fee.date < selection.bill_date})
     if selection.last_date is not None or not dates:
-        return set()
+        return list(fees)
+    bills, lines = resource_of(Bill).table.c, resource_of(LineItem).table.c
     accounts = sorted({fee.commitment.account_id for fee in fees})
-    table = resource_of(Bill).table
-    found = tx.load(Bill, tx.select(Bill, among(table.c.account_id, accounts), table.c.end_date.in_(dates)))
-    return {(bill.account_id, bill.grouping, bill.end_date) for bill in found}
+    found = select(bills.account_id, bills.end_date, lines.commitment_id).where(
+        *(bills.org_id == tx.org_id, lines.org_id == tx.org_id, lines.bill_id == bills.id),
+        *(among(bills.account_id, accounts), bills.end_date.in_(dates)),
+        lines.line_item_type == LineItemType.COMMITMENT_FEE.value,
+    )
+    billed = {tuple(row) for row in tx.execute(found)}
+    return [f for f in fees if (f.commitment.account_id, f.date, f.commitment.id) not in billed]
 
 
 def _products(
@@ -276,13 +288,21 @@ class _Plan:
         if self._there(key):
             self.charges[key].append(charge)
 
-    def add_fee(self, fee: DatedFee, billed: Collection[BillKey]) -> None:
-        """Put a fee on the bill of its date (semantics §18: billed ad hoc)."""
+    def add_fees(self, fees: Iterable[DatedFee], new: Iterable[DatedFee]) -> None:
+        """Put fees on the bills of their dates (semantics §18: billed ad hoc).
+
+        new: those that make their bill due; the others go on it where it is.
+        """
+        for fee in new:
+            self._there(self._key_of(fee))
+        for fee in fees:
+            key = self._key_of(fee)
+            if any(bill.grouping == key[1] for bill in self._by_end[key[0], key[2]]):
+                self.fees[key].append(fee)
+
+    def _key_of(self, fee: DatedFee) -> BillKey:
         frame = self._frames.get(fee.commitment.contract_id or "")
-        key = fee.commitment.account_id, self._own_grouping(frame), fee.date
-        is_due = any(b.grouping == key[1] for b in self._by_end[key[0], key[2]])
-        if (is_due or key not in billed) and self._there(key):
-            self.fees[key].append(fee)
+        return fee.commitment.account_id, self._own_grouping(frame), fee.date
 
     def _own_grouping(self, frame: Frame | None) -> str:
         return grouping_of(self._selection, BillingFrequency.AD_HOC, 1, frame)

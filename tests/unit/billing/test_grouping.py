@@ -10,6 +10,7 @@ from tallystick.accounts.account import Account
 from tallystick.accounts.account_plan import AccountPlan
 from tallystick.accounts.contract import Contract
 from tallystick.balances.charge import Charge, ChargeEntityType, ChargeLineItemType
+from tallystick.balances.commitment import Commitment, CommitmentFee
 from tallystick.billing import service
 from tallystick.billing.bill import BillAnswer
 from tallystick.billing.bill_job import BillJob, BillJobBillingFrequency
@@ -342,3 +343,41 @@ def test_a_product_is_not_needed_twice(books: Books) -> None:
     books.run()
     assert totals(books, child) == [("2024-02-01", "1.00"), ("2024-02-01", "10.00")]
     assert books.bills(parent) == []
+
+
+@pytest.mark.parametrize("consolidated", [False, True])
+def test_a_late_charge_joins_the_charges_of_its_day(
+    books: Books,
+    consolidated: bool,  # noqa: FBT001 - a table's row
+) -> None:
+    """Jan 18 is billed for one charge; another of that day, put in later, leaves the first where it is."""
+    books.configure(consolidate_bills=consolidated)
+    acme = books.account("acme")
+    charge(books, acme, "1", date(2024, 1, 18))
+    books.run(at=datetime(2024, 1, 20, tzinfo=UTC))
+    charge(books, acme, "2", date(2024, 1, 18))
+    for _ in range(2):
+        books.run(at=datetime(2024, 2, 5, tzinfo=UTC))
+        assert totals(books, acme) == [("2024-01-18", "3.00")]
+
+
+def test_a_late_fee_joins_what_is_on_the_bill_of_its_day(books: Books) -> None:
+    """January 18 is billed for a charge and a fee; another commitment's fee of that day comes after."""
+    acme = books.account("acme")
+
+    def promise(amount: str) -> None:
+        service = {"service_period_start_date": JAN, "service_period_end_date": FEB}
+        fee = CommitmentFee(date=date(2024, 1, 18), amount=D(amount), **service)
+        days = {"start_date": date(2024, 1, 1), "end_date": date(2025, 1, 1)}
+        books.create(
+            Commitment(account_id=acme.id, amount=D(amount), currency="USD", fee_dates=[fee], **days)
+        )
+
+    charge(books, acme, "1", date(2024, 1, 18))
+    promise("10")
+    books.run(at=datetime(2024, 1, 20, tzinfo=UTC))
+    promise("100")
+    for _ in range(2):
+        books.run(at=datetime(2024, 2, 5, tzinfo=UTC))
+        assert totals(books, acme) == [("2024-01-18", "111.00")]
+    assert len(books.told("billing.bill.updated")) == 1

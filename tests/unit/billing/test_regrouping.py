@@ -98,7 +98,7 @@ class Muddle:
         return Counter(line.account_plan_id for lines in found.values() for line in lines)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_no_plan_is_charged_twice(books: Books, seed: int) -> None:
     muddle = Muddle(books, seed)
     for _ in range(20):
