@@ -15,6 +15,7 @@ from tallystick.api.rate_limits import RateLimits
 from tallystick.api.server import free_port, serve, stop_on_signals
 from tallystick.api.services import Services
 from tallystick.balances.schedules import BalanceSchedules
+from tallystick.billing.bill import Bill
 from tallystick.billing.by_itself import AutoApproval, BillingSchedule
 from tallystick.billing.jobs import BillRunner
 from tallystick.billing.usage_retention import UsageRetention
@@ -85,6 +86,7 @@ from tallystick.platform.sealed import Sealer
 from tallystick.platform.settings import Settings
 from tallystick.platform.signed_urls import SignedUrls
 from tallystick.statements.automatic import note_changes
+from tallystick.statements.documents.service import bill_document, render_bill
 from tallystick.statements.runner import StatementRunner
 from tallystick.usage.derived import Derivation
 from tallystick.usage.file_upload_job import UploadRunner
@@ -339,7 +341,7 @@ def make_registry(platform: Platform, files: Files) -> Registry:
         StripeAdapter("STRIPE", platform.settings.stripe_url),
         StripeAdapter("STRIPE_TEST", platform.settings.stripe_url),
         AccountingFileAdapter(files),
-        MailAdapter(make_mailer(platform)),
+        MailAdapter(make_mailer(platform), partial(_bill_pdf, platform.database)),
         WebhookAdapter(partial(_put_into_outbox, platform)),
     )
     return Registry((*own, *third_parties()))
@@ -351,6 +353,12 @@ def _put_into_outbox(platform: Platform, org_id: str, destination_id: str, told:
     message = Message(key=told.key, type=told.type, at=now, facts=told.facts, entity_id=told.entity_id)
     with platform.database.transaction(org_id) as tx:
         outbox.put(tx, destination_id, message)
+
+
+def _bill_pdf(database: Database, org_id: str, bill: Bill) -> bytes:
+    with database.snapshot(org_id) as tx:
+        made = bill_document(tx, bill.id, appendix=None)
+    return render_bill(made)
 
 
 def make_vault(platform: Platform) -> Vault:

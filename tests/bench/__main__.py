@@ -16,7 +16,7 @@ from types import ModuleType
 import msgspec
 from rich.console import Console
 
-from tests.bench import bills, config, flights, ingest, query, scale, start
+from tests.bench import bills, config, exports, flights, ingest, query, scale, start
 from tests.bench.figures import Figure, Wrong, spell, table
 from tests.bench.machine import Machine, this_machine
 from tests.bench.options import Options
@@ -27,6 +27,7 @@ BENCHMARKS: dict[str, ModuleType] = {
     "ingest": ingest,
     "query": query,
     "bills": bills,
+    "exports": exports,
     "flights": flights,
     "scale": scale,
 }

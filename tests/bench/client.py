@@ -23,6 +23,7 @@ class Client:
         self._socket = socket.create_connection(address, _TIMEOUT_S)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._buffer = bytearray(65536)
+        self.address = address
         self.base = f"/organizations/{org_id}/"
         self.authorization = ""
 

@@ -258,6 +258,7 @@ def test_a_bill_goes_by_mail(billed: World) -> None:
     ]
     assert "To: acme@example.com" in mail
     assert "100.25 USD" in mail
+    assert "application/pdf" in mail
 
 
 def test_what_is_not_installed_says_so_and_schedules_send_what_is_left(billed: World) -> None:
@@ -317,6 +318,33 @@ def test_stripe_is_asked_what_can_be_mapped(world: World, stripe: StripeStub) ->
     path = f"externalmappingconfiguration/values/STRIPE/Account/{made['integrationCredentialsId']}"
     assert world.get(path) == [{"externalId": "cus_1", "externalName": "Acme"}]
     assert stripe.requests == ["GET /v1/customers"]
+
+
+def test_a_notification_starts_what_is_configured_for_it(billed: World) -> None:
+    rule = billed.post(
+        "notifications/configurations",
+        {
+            "name": "New account",
+            "code": "new_account",
+            "description": "Someone came",
+            "eventName": "configuration.account.created",
+            "active": True,
+            "alwaysFireEvent": True,
+            "calculation": "true",
+        },
+    )
+    body = {"entityType": "Notification", "entityId": rule["id"], "destination": "WEBHOOK"}
+    config = billed.post("integrationconfigs", body)
+    billed.account("late")
+    moved(billed, "2025-02-01T00:01:00Z")
+    [run] = billed.get(f"integrationruns/Notification/{rule['id']}")["data"]
+    assert run["status"] == "ERROR", "no webhook is named"
+    log = json.loads(billed.get(f"integrationruns/logs/{run['id']}")["Payload"])
+    assert len(log) == 1
+    assert (
+        billed.get(f"integrationconfigs/entity/Notification?entityId={rule['id']}")["data"][0]["id"]
+        == config["id"]
+    )
 
 
 def test_what_can_be_configured(world: World) -> None:

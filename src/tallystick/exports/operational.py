@@ -36,7 +36,7 @@ TABLES: Final[Mapping[OperationalDataType, str]] = {
     OperationalDataType.PLAN_GROUPS: "plangroups",
     OperationalDataType.PLAN_GROUP_LINKS: "plangrouplinks",
     OperationalDataType.PLAN_TEMPLATES: "plantemplates",
-    OperationalDataType.BALANCE_TRANSACTIONS: "transactions",
+    OperationalDataType.BALANCE_TRANSACTIONS: "balance_transactions",
     OperationalDataType.TRANSACTION_TYPES: "transactiontypes",
     OperationalDataType.CHARGES: "charges",
 }

@@ -18,6 +18,8 @@ from obstore.store import GCSStore
 from tallystick.exports.destination import DestinationType, ExportDestination
 from tallystick.exports.errors import DestinationRefused, DestinationUnavailable
 
+FIRST_REGION: Final = "us-east-1"
+"Where AWS is asked for roles and for a bucket's region, when the server is in none."
 ROLE_SESSION: Final = "tallystick-exports"
 GOOGLE: Final = {
     "token_url": "https://sts.googleapis.com/v1/token",
@@ -104,13 +106,19 @@ def _bucket_client(org_id: str, destination: ExportDestination) -> Any:
 
     The external id is the organization's: a role lets in those that know it, not whoever names the role.
     """
-    role = boto3.client("sts").assume_role(
-        RoleArn=destination.iam_role_arn, RoleSessionName=ROLE_SESSION, ExternalId=org_id
-    )["Credentials"]
+    region = boto3.Session().region_name or FIRST_REGION
+    role = (
+        boto3.Session(region_name=region)
+        .client("sts")
+        .assume_role(RoleArn=destination.iam_role_arn, RoleSessionName=ROLE_SESSION, ExternalId=org_id)[
+            "Credentials"
+        ]
+    )
     own = boto3.Session(
         aws_access_key_id=role["AccessKeyId"],
         aws_secret_access_key=role["SecretAccessKey"],
         aws_session_token=role["SessionToken"],
+        region_name=region,
     )
     head = own.client("s3").head_bucket(Bucket=destination.bucket_name)
     region = head["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region")

@@ -13,9 +13,30 @@ from tallystick.platform.resources.fields import CODE_PATTERN
 from tallystick.platform.resources.transaction import ResourceNotFound
 
 Text = Annotated[str, Meta(min_length=1, max_length=1000, pattern=CODE_PATTERN)]
-_HIDDEN: Final = frozenset(
-    {"externalmapping", "integrationconfig", "integrationrun", "integrationcredentials"}
+MAPPED: Final = (
+    "Account",
+    "AccountPlan",
+    "Aggregation",
+    "Balance",
+    "Bill",
+    "Charge",
+    "Commitment",
+    "CompoundAggregation",
+    "Contract",
+    "Counter",
+    "CreditReason",
+    "Currency",
+    "DebitReason",
+    "LineItem",
+    "Meter",
+    "Plan",
+    "PlanGroup",
+    "PlanTemplate",
+    "Pricing",
+    "Product",
+    "TransactionType",
 )
+"What other systems have, too."
 
 
 @resource(
@@ -66,8 +87,8 @@ Index("ix_externalmappings_theirs", _table.c.org_id, _table.c.external_system, _
 
 def mappable() -> dict[str, type[Entity]]:
     """Give the types that can be mapped, by the name that a mapping has for them."""
-    named = {each.cls.__name__: each.cls for each in resources() if not each.singleton}
-    return {name: cls for name, cls in sorted(named.items()) if name.lower() not in _HIDDEN}
+    named = {each.cls.__name__: each.cls for each in resources()}
+    return {name: named[name] for name in MAPPED}
 
 
 def _entity_problems(tx: Transaction, entity: str, entity_id: str) -> Iterator[Problem]:

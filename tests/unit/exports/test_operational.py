@@ -1,0 +1,12 @@
+"""Every type of operational data has its table."""
+
+from tallystick.api.routes import all_routes
+from tallystick.exports.content import OperationalDataType
+from tallystick.exports.operational import TABLES
+from tallystick.platform.resources import resources
+
+
+def test_each_type_is_read_from_a_declared_resource() -> None:
+    all_routes()  # declares everything
+    assert set(TABLES) == set(OperationalDataType)
+    assert set(TABLES.values()) <= {each.table.name for each in resources()}
