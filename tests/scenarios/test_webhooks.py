@@ -1,11 +1,13 @@
 """From a change, over a rule and a configuration, to a webhook on a real server."""
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from tallystick.cli.main import make_app
 from tests.support.receiver import Receiver, answers, receiver
 from tests.support.world import World
 
@@ -91,3 +93,25 @@ def test_a_webhook_inside_is_refused(world: World, url: str) -> None:
     body = {"name": "Hook", "description": "x", "url": url, "credentials": credentials}
     problems = world.post(PATH, body, expect=400)["errors"]
     assert [problem["field"] for problem in problems] == ["url", "credentials.secret"]
+
+
+def test_the_command_line_lists_tries_and_sends_again(
+    world: World, server: Receiver, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    webhook(world, server.url(), code="shop")
+    variables = {"URL": world.url, "ORG": world.org_id, "ACCESS_KEY": world.key, "API_SECRET": world.secret}
+    for name, value in variables.items():
+        monkeypatch.setenv(f"TALLYSTICK_{name}", value)
+
+    def run(*words: str) -> Any:
+        ended = make_app(words)([*words, "--json"])
+        return ended, json.loads(capsys.readouterr().out)
+
+    assert [each["code"] for each in run("webhook", "list")[1]] == ["shop"]
+    ended, tried = run("webhook", "test", "shop")
+    assert (ended or 0, tried["status"]) == (0, "DELIVERED")
+    run("webhook", "redeliver", "shop", tried["id"])
+    assert until(lambda: len(server.bodies()) == 2)
+    assert {each["messageId"] for each in run("webhook", "list", "shop")[1]} == {tried["messageId"]}
+    server.behave("/ok", answers(404, b"not here"))
+    assert run("webhook", "test", "shop")[0] == 1

@@ -78,6 +78,15 @@ GROUPS = {
             "pdf": "Save a bill as PDF, as it is sent to the customer.",
         },
     ),
+    "webhook": (
+        client_group,
+        "See webhooks and what they were sent, try them out.",
+        {
+            "list": "List webhooks, or the deliveries of one.",
+            "test": "Send a message to a webhook now, and tell what it answered.",
+            "redeliver": "Send a message to a webhook again.",
+        },
+    ),
 }
 
 

@@ -1,4 +1,4 @@
-"""Which events make alerts (semantics §32): bills made and bills that failed, usage that was rejected."""
+"""Which events make alerts (semantics §32): bills made, and what failed or was rejected."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
@@ -15,6 +15,12 @@ from tallystick.platform.resources import Transaction, resource_of
 BILL_FAILED: Final = "billing.bill.failed"
 JOB_UPDATED: Final = "billing.billjob.updated"
 USAGE_REJECTED: Final = "ingest.validation.failure"
+EXPORT_FAILED: Final = "dataexport.job.failure"
+SCHEDULE_FAILED: Final = "billing.schedulerun.failed"
+INTEGRATION_FAILED: Final = tuple(
+    f"integration.{kind}.error"
+    for kind in ("authentication", "disabled", "missingaccountmapping", "perform", "validation")
+)
 
 
 def alarms_of(tx: Transaction, events: Sequence[Happened]) -> list[Alarm]:
@@ -71,8 +77,46 @@ def _usage_rejected(_tx: Transaction, event: Happened) -> Alarm:
     )
 
 
+def _export_failed(_tx: Transaction, event: Happened) -> Alarm:
+    facts = event.states["new"]
+    source = facts.get("scheduleId") or facts.get("id")
+    return Alarm(
+        severity=Severity.ERROR,
+        type=AlertType.EXPORT_FAILURE,
+        description=f"An export failed: {facts.get('failureReason')}",
+        about=f"export:{source}",
+        entity_id=event.entity_id,
+    )
+
+
+def _schedule_failed(_tx: Transaction, event: Happened) -> Alarm:
+    facts = event.states["new"]
+    return Alarm(
+        severity=Severity.ERROR,
+        type=AlertType.SCHEDULE_FAILURE,
+        description=f"A scheduled transaction or charge could not be made: {facts.get('message')}",
+        about=f"schedule:{facts.get('scheduleId')}:{facts.get('code')}",
+        entity_id=facts.get("scheduleId"),
+    )
+
+
+def _integration_failed(_tx: Transaction, event: Happened) -> Alarm:
+    facts = event.states["new"]
+    config = facts.get("integrationConfigId")
+    return Alarm(
+        severity=Severity.ERROR if event.name == "integration.disabled.error" else Severity.WARN,
+        type=AlertType.INTEGRATION_FAILURE,
+        description=f"The integration with {facts.get('destination')} failed: {facts.get('error')}",
+        about=f"{event.name}:{config}",
+        entity_id=config,
+    )
+
+
 ALARMS: Final[Mapping[str, Callable[[Transaction, Any], Alarm | None]]] = {
     BILL_FAILED: _bill_failed,
     JOB_UPDATED: _job_ended,
     USAGE_REJECTED: _usage_rejected,
+    EXPORT_FAILED: _export_failed,
+    SCHEDULE_FAILED: _schedule_failed,
+    **dict.fromkeys(INTEGRATION_FAILED, _integration_failed),
 }

@@ -39,7 +39,7 @@ class SortOrder(StrEnum):
 
 @resource(
     "counteradjustments",
-    event="configuration.counteradjustment",
+    event="billing.counteradjustment",
     unique=(("counter_id", "account_id", "date"),),
     verbs=("create", "get", "update", "delete"),
 )
