@@ -169,6 +169,11 @@ def test_end_dating_a_contract_ends_what_hangs_on_it_and_nothing_else(world: Wor
     assert done["failedEntities"] == {"CONTRACT": [over], "PREPAYMENT": []}
     assert done["statusMessage"] == "Some were not active at the end date."
     assert world.put(f"contracts/{top}/enddatebillingentities", body, expect=404)["errors"] == []
+    lone = contract(world, top, "Lone")["id"]
+    held = commitment(world, top, contractId=lone)
+    assert world.delete(f"contracts/{lone}", expect=400)["code"] == "in_use"
+    world.delete(f"commitments/{held}")
+    world.delete(f"contracts/{lone}")
 
 
 # --- bills --------------------------------------------------------------------------------------
