@@ -256,3 +256,29 @@ def test_bills_calculated_at_the_same_time_never_draw_more_than_there_is(world: 
     assert world.get(f"commitments/{promised}")["amountSpent"] == 30
     assert world.get(f"charges/{charge}")["billId"]
     assert len(entries(world, credits_)) == 3
+
+
+def test_a_charge_joins_others_of_its_date_and_bills_that_were_consolidated_stay(world: World) -> None:
+    acme = Customer(world, standing=100)
+    world.at("2024-02-10")
+    world.post("charges", charge_body(acme.id, billDate="2024-01-15", amount=5))
+    (alone,) = [b for b in world.run_bills() if b["billingFrequency"] == "AD_HOC"]
+    second = world.post("charges", charge_body(acme.id, billDate="2024-01-15", amount=7, code="second"))
+    (both,) = [b for b in world.run_bills() if b["billingFrequency"] == "AD_HOC"]
+    assert (both["id"], by_type(both)) == (alone["id"], {"AD_HOC": 12})
+    versions = {b["id"]: b["version"] for b in world.run_bills()}
+    assert versions[both["id"]] == both["version"]
+    config = world.get("organizationconfig")
+    config = world.put("organizationconfig", {**config, "consolidateBills": True})
+    other = world.account("other")["id"]
+    world.attach(other, acme.plan, "2024-01-01")
+    world.post("charges", charge_body(other, billDate="2024-02-01", amount=9, code="third"))
+    found = {b["id"]: by_type(b) for b in world.run_bills(accountIds=[other])}
+    (of_other,) = [b["id"] for b in world.get("bills", accountId=other)["data"]]
+    assert found[of_other] == {"STANDING_CHARGE": 100, "AD_HOC": 9}
+    world.put("organizationconfig", {**config, "consolidateBills": False, "version": config["version"]})
+    world.post("charges", charge_body(other, billDate="2024-02-01", amount=1, code="fourth"))
+    found = {b["id"]: by_type(b) for b in world.run_bills(accountIds=[other], billingFrequency="AD_HOC")}
+    assert found[of_other] == {"STANDING_CHARGE": 100, "AD_HOC": 9}  # as it was
+    assert {"AD_HOC": 1} in found.values()
+    assert world.get(f"charges/{second['id']}")["billId"] == both["id"]

@@ -18,7 +18,7 @@ from tallystick.billing.bill import Bill
 from tallystick.billing.calculate.fees import fee_in_advance, fees_on_dates, scheduled_fees
 from tallystick.billing.calculate.inputs import BillInputs, CurrencyRule
 from tallystick.billing.calculate.ledger_inputs import DatedFee, LedgerInputs, Reserve
-from tallystick.billing.due import Closing, DueBill, Frame, Selection, grouping_of
+from tallystick.billing.due import Closing, DueBill, Frame, Selection, grouping_of, is_consolidated
 from tallystick.billing.frames import load_frames
 from tallystick.billing.line_item import LineItem, LineItemType
 from tallystick.catalogue.product import Product
@@ -316,9 +316,10 @@ class _Plan:
         here = self._by_end[account_id, end]
         if any(bill.grouping == grouping for bill in here):
             return True
-        is_ad_hoc = grouping.startswith((BillingFrequency.AD_HOC.value, "ALL"))
+        is_own = is_consolidated(grouping) == self._selection.consolidates  # else it stays as it was made
+        is_ad_hoc = is_consolidated(grouping) or grouping.startswith(BillingFrequency.AD_HOC.value)
         is_asked = self._selection.frequency in {None, BillingFrequency.AD_HOC}
-        if not (is_ad_hoc and is_asked and self._selection.interval in {None, 1}):
+        if not (is_own and is_ad_hoc and is_asked and self._selection.interval in {None, 1}):
             return False
         bill = self._with_plans(key) or DueBill(
             account=self._closing.accounts[account_id],
