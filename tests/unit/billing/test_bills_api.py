@@ -3,11 +3,13 @@
 import time
 from decimal import Decimal
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
 from tests.support.world import World
+
+UNKNOWN = "4a2755e8-6b3b-4eda-9038-713262a20ad1"
+"No bill, account or job has this id."
 
 
 def billed_month(world: World) -> Any:
@@ -104,20 +106,20 @@ def test_a_bill_that_cannot_be_made_is_told(world: World) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "body", "status", "code"),
     [
-        ("GET", f"bills/{uuid4()}", None, 404, "resource_not_found"),
+        ("GET", f"bills/{UNKNOWN}", None, 404, "resource_not_found"),
         ("GET", "bills/not-an-id", None, 404, "resource_not_found"),
-        ("GET", f"bills/latest/{uuid4()}", None, 404, "bill_not_found"),
+        ("GET", f"bills/latest/{UNKNOWN}", None, 404, "bill_not_found"),
         ("GET", "bills/billingperiod/yesterday/MONTHLY", None, 400, "invalid_body"),
         ("GET", "bills/billingperiod/2025-01-31/HOURLY", None, 400, "invalid_body"),
         ("GET", "bills?billDateStart=soon", None, 400, "invalid_body"),
         ("GET", "bills?status=PAID", None, 400, "invalid_body"),
         ("POST", "bills/approve", {"billIds": []}, 400, "invalid_body"),
-        ("POST", "bills/approve", {"billIds": [str(uuid4())]}, 400, "invalid_body"),
+        ("POST", "bills/approve", {"billIds": [UNKNOWN]}, 400, "invalid_body"),
         ("POST", "billjobs", {"billingFrequency": "HOURLY"}, 400, "invalid_body"),
-        ("POST", "billjobs", {"accountIds": [str(uuid4())]}, 400, "invalid_body"),
+        ("POST", "billjobs", {"accountIds": [UNKNOWN]}, 400, "invalid_body"),
         ("POST", "billjobs", {"billFrequencyInterval": 0}, 400, "invalid_body"),
-        ("POST", "billjobs/recalculate", {"billIds": [str(uuid4())]}, 400, "invalid_body"),
-        ("POST", f"billjobs/{uuid4()}/cancel", {}, 404, "resource_not_found"),
+        ("POST", "billjobs/recalculate", {"billIds": [UNKNOWN]}, 400, "invalid_body"),
+        ("POST", f"billjobs/{UNKNOWN}/cancel", {}, 404, "resource_not_found"),
         ("POST", "bills/preview", {}, 400, "invalid_body"),
     ],
 )
