@@ -19,6 +19,7 @@ RESOURCES = [
     "BalanceChargeSchedule",
     "BalanceTransactionSchedule",
     "Balances",
+    "Bill",
     "BillConfig",
     "BillGroupingKey",
     "Charge",

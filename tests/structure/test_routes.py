@@ -9,6 +9,11 @@ PUBLIC = {
     ("POST", "/login"): "whoever asks here is about to prove who they are",
     ("POST", "/oauth/token"): "whoever asks here is about to prove who they are",
     ("GET", "/openapi.json"): "the interface is no secret; tools read it before they have a token",
+    (
+        "GET",
+        "/downloads/{orgId}/bills/csv/{system}/{start}/{end}/{invoiceStart}/{invoiceEnd}",
+    ): "the link is signed",
+    ("GET", "/downloads/{orgId}/bills/{billId}/usage/{id}"): "the signature in the link is the permission",
     ("GET", "/downloads/{orgId}/statements/{id}/{kind}"): "the link carries its own signed permission",
     ("GET", "/downloads/{orgId}/dataexports/{id}"): "the signature in the link is the permission",
     ("GET", "/downloads/{orgId}/failedingest/{file}"): "the signature in the link is the permission",

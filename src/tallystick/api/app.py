@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 from litestar import Litestar, Request, Response
 from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
-from litestar.response import File
+from litestar.response import File, Stream
 
 from tallystick.api.access.cookies import SESSION, cookie_of, set_cookie
 from tallystick.api.errors import (
@@ -23,7 +23,17 @@ from tallystick.api.errors import (
     error_answer,
 )
 from tallystick.api.idempotency import HEADER, REPLAYED, Replayed, answer_once
-from tallystick.api.routes import KNOWN, Answered, Call, FileAnswer, PageAnswer, Permission, Route, all_routes
+from tallystick.api.routes import (
+    KNOWN,
+    Answered,
+    Call,
+    FileAnswer,
+    PageAnswer,
+    Permission,
+    Route,
+    StreamAnswer,
+    all_routes,
+)
 from tallystick.api.services import Services
 from tallystick.organizations.errors import Unauthenticated
 from tallystick.organizations.principal import Principal, PrincipalKind, require
@@ -76,6 +86,9 @@ def _route_handler(route: Route, services: Services, threads: ThreadPoolExecutor
             return _response(*error_answer(error, request_id), request_id)
         if isinstance(content, FileAnswer):
             return File(content.path, media_type=content.media_type, filename=content.name)
+        if isinstance(content, StreamAnswer):
+            named = {"content-disposition": f'attachment; filename="{content.name}"'}
+            return Stream(content.pieces, media_type=content.media_type, headers=named)
         if isinstance(content, PageAnswer):
             return Response(content.content, media_type=content.media_type, headers=dict(content.headers))
         if isinstance(content, Answered):
@@ -145,7 +158,11 @@ def _carry_out(route: Route, call: Call) -> Any:
     result = route.handler(call)
     if isinstance(result, Answered):
         return replace(result, content=encode(result.content))
-    return result if route.streams or isinstance(result, bytes | FileAnswer | PageAnswer) else encode(result)
+    return (
+        result
+        if route.streams or isinstance(result, bytes | FileAnswer | PageAnswer | StreamAnswer)
+        else encode(result)
+    )
 
 
 def _address(request: AnyRequest) -> str:

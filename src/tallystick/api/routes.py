@@ -1,6 +1,6 @@
 """What a route is. The server, the OpenAPI document and the permission tests all read this one table."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -111,6 +111,15 @@ class FileAnswer:
     """An answer that is a file; it is sent in parts. name: what a browser saves it as."""
 
     path: Path
+    media_type: str
+    name: str
+
+
+@dataclass(frozen=True)
+class StreamAnswer:
+    """An answer that is sent while it is made. name: what a browser saves it as."""
+
+    pieces: Iterator[bytes]
     media_type: str
     name: str
 

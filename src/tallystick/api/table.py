@@ -13,6 +13,7 @@ import tallystick.statements.definition  # noqa: F401 - importing a domain decla
 from tallystick.api.access import access_routes
 from tallystick.api.accounts import account_routes
 from tallystick.api.balances import balance_routes
+from tallystick.api.bill_files import bill_file_routes
 from tallystick.api.bills import bill_routes
 from tallystick.api.clock import clock_routes
 from tallystick.api.compound_aggregations import compound_aggregation_routes
@@ -45,6 +46,7 @@ ROUTES = (
     *account_routes(),
     *balance_routes(),
     *bill_routes(),
+    *bill_file_routes(),
     *clock_routes(),
     *memo_routes(),
     *compound_aggregation_routes(),

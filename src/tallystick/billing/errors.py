@@ -39,6 +39,16 @@ class BillsPending(Invalid):
         super().__init__(message, problems=problems)
 
 
+class TooManyBillsToDownload(Invalid):
+    """A download would be of more bills, over a longer time, than one file may be (semantics §22)."""
+
+    code = "too_many_bills_to_download"
+
+    def __init__(self, count: int, most: int, days: int) -> None:
+        limits = f"{days} days or less, or at most {most:,} bills"
+        super().__init__(f"{count:,} bills are too many for one file: ask for {limits}.")
+
+
 class BillNotFound(NotFound):
     """The account has no bill yet."""
 

@@ -6,10 +6,10 @@ from datetime import datetime, tzinfo
 from decimal import Decimal
 from io import StringIO
 
+from tallystick.kernel.spreadsheet import cell_text
 from tallystick.kernel.zones import parse_zone
 from tallystick.statements.layout import Statement, StatementBucket, StatementLine, StatementRow
 
-_STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _FIXED = (
     *("billId", "sequentialInvoiceNumber", "accountCode", "accountName", "sequenceNumber", "lineItemType"),
     *("description", "productCode", "productName", "childAccountCode", "meterCode", "aggregation", "segment"),
@@ -43,7 +43,7 @@ def write_csv(statement: Statement) -> bytes:
         for bucket in line.buckets:
             for row in bucket.rows:
                 cells: list[object] = [*_fixed(statement, line, bucket, zone)]
-                cells += [_text(row.dimensions.get(code)) for code in dimensions]
+                cells += [cell_text(row.dimensions.get(code)) for code in dimensions]
                 cells += [*_numbers(row, line), row.charge, statement.currency]
                 cells += [line.price_per_unit for _ in priced]
                 cells += [row.measures.get(code, {}).get(function) for code, function in measures]
@@ -60,30 +60,24 @@ def _fixed(
 ) -> Iterator[str | int]:
     segment = ", ".join(f"{code}={value}" for code, value in line.segment.items())
     yield statement.bill_id
-    yield _text(statement.sequential_invoice_number)
-    yield _text(statement.account_code)
-    yield _text(statement.account_name)
+    yield cell_text(statement.sequential_invoice_number)
+    yield cell_text(statement.account_code)
+    yield cell_text(statement.account_name)
     yield line.sequence_number
     yield line.line_item_type.value
-    yield _text(line.description)
-    yield _text(line.product_code)
-    yield _text(line.product_name)
-    yield _text(line.child_account_code)
-    yield _text(line.meter_code)
-    yield _text(line.aggregation)
-    yield _text(segment)
+    yield cell_text(line.description)
+    yield cell_text(line.product_code)
+    yield cell_text(line.product_name)
+    yield cell_text(line.child_account_code)
+    yield cell_text(line.meter_code)
+    yield cell_text(line.aggregation)
+    yield cell_text(segment)
     yield _local(bucket.start, zone)
     yield _local(bucket.end, zone)
 
 
 def _numbers(row: StatementRow, line: StatementLine) -> tuple[Decimal, Decimal, str]:
-    return row.quantity, row.units, _text(line.unit)
-
-
-def _text(value: str | None) -> str:
-    """Give a text as a spreadsheet shows it and never calculates it: what looks like a formula gets a `'`."""
-    text = value or ""
-    return f"'{text}" if text.startswith(_STARTS_A_FORMULA) else text
+    return row.quantity, row.units, cell_text(line.unit)
 
 
 def _plain(cell: object) -> object:
