@@ -182,7 +182,9 @@ class Closing(msgspec.Struct, frozen=True):
 def all_ending(selection: Selection, end: date) -> Selection:
     """Select all periods that end on a day, of any frequency."""
     last_date = end - timedelta(days=1)
-    return msgspec.structs.replace(selection, last_date=last_date, frequency=None, interval=None)
+    return msgspec.structs.replace(
+        selection, last_date=last_date, is_current=False, frequency=None, interval=None
+    )
 
 
 def _due_bill(account: Account, end: date, grouping: str, plans: list[DuePlan]) -> DueBill:

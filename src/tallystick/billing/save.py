@@ -79,7 +79,9 @@ def save_bills(tx: Transaction, drafts: Sequence[Draft], failures: Sequence[Fail
     existing = existing_bills(tx, [draft.inputs for draft in drafts])
     closed_until = lock_date(tx)
     is_open = [_is_open(existing.get(key_of(draft.inputs)), draft, closed_until, stamp) for draft in drafts]
-    open_drafts, doubled = without_doubles([*compress(drafts, is_open)], existing)
+    open_drafts, doubled = without_doubles(
+        [*compress(drafts, is_open)], existing, is_scheduled=stamp.keeps_approved
+    )
     settled, refused = _settled(tx, open_drafts, existing)
     failures = [*failures, *(Failure(draft.inputs.account, error) for draft, error in doubled), *refused]
     made: dict[str, Draft] = {}

@@ -13,7 +13,7 @@ from tallystick.balances.charge import Charge, ChargeEntityType, ChargeLineItemT
 from tallystick.balances.commitment import Commitment, CommitmentFee
 from tallystick.billing import service
 from tallystick.billing.bill import BillAnswer
-from tallystick.billing.bill_job import BillJob, BillJobBillingFrequency
+from tallystick.billing.bill_job import BillJob, BillJobBillingFrequency, JobCause
 from tallystick.billing.failure import bill_failures
 from tallystick.billing.jobs import recalculate_job
 from tallystick.billing.verify import Verification
@@ -181,6 +181,29 @@ def test_an_approved_bill_is_not_billed_again_by_switching_consolidation_on(over
     books.run()
     assert books.bills(acme) == [before]
     assert failures(books, acme) == ["billed_already"]
+
+
+def test_a_schedule_starts_no_fresh_bills_of_what_is_billed(overlapping: Books) -> None:
+    """Whoever asks for an old period again gets a fresh bill of it; a schedule would approve both."""
+    books, acme = overlapping, overlapping.account("acme")
+    attach(books, acme, books.plan("10"))
+    books.run()
+    books.configure(consolidate_bills=True)
+    books.run(cause=JobCause.CLOSED)
+    assert totals(books, acme) == [("2024-02-01", "10.00")]
+    assert failures(books, acme) == []
+    books.run(at=MAR, cause=JobCause.CLOSED)
+    assert totals(books, acme) == [("2024-02-01", "10.00"), ("2024-03-01", "10.00")]
+
+
+def test_consolidated_bills_of_current_periods(overlapping: Books) -> None:
+    """On February 7: the month ends on March 1, the week on the 8th, and no plan is on a bill twice."""
+    books, acme = overlapping, overlapping.account("acme")
+    books.configure(consolidate_bills=True, week_epoch=date(2022, 1, 6))
+    attach(books, acme, books.plan("10"))
+    attach(books, acme, weekly(books, "7"))
+    books.run(at=datetime(2024, 2, 7, 12, tzinfo=UTC), cause=JobCause.CURRENT)
+    assert totals(books, acme) == [("2024-02-08", "7.00"), ("2024-03-01", "10.00")]
 
 
 def charge(books: Books, account: Account, amount: str, day: date, under: Contract | None = None) -> None:
