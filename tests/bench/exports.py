@@ -46,7 +46,7 @@ def run(options: Options) -> Iterator[Figure]:
         with home.served() as server, server.client() as client:
             for size, meter_id in meters.items():
                 before = resident_mib(server.pid)
-                with peak_of(server.pid, every_s=0.1) as peak:
+                with peak_of(server.pid) as peak:
                     took = _export(client, meter_id, size)
                 note = f"{took:.1f} s; {before:.0f} MiB before, {peak.mib:.0f} MiB at most"
                 yield Figure(

@@ -163,6 +163,12 @@ def test_faults_of_the_connection_and_of_a_bill(billed: World, stripe: StripeStu
     bad = {**config, "credentials": {"type": "STATIC_API_KEY", "apiKey": "sk_wrong"}}
     shown = billed.put(f"integrationconfigs/{config['id']}", {k: v for k, v in bad.items() if k != "enabled"})
     assert shown["integrationCredentialsId"] == config["integrationCredentialsId"]
+    bare = {"entityType": "Bill", "destination": "ACCOUNTING_FILE", "version": 1}
+    other = configure(billed, "STRIPE", credentials={"type": "STATIC_API_KEY", "apiKey": "sk_2"})
+    gone = {"integrationCredentialsId": other["integrationCredentialsId"]}
+    billed.put(f"integrationconfigs/{other['id']}", {**bare, "enabled": False})
+    again = {**bare, **gone, "version": 2, "enabled": False}
+    billed.put(f"integrationconfigs/{other['id']}", again, expect=400)  # nobody had them any more
     billed.put(f"bills/{bill['id']}/status", {"status": "PENDING"})
     approve(billed, bill)
     while len(billed.get(f"integrationruns/Bill/{bill['id']}")["data"]) == 1:

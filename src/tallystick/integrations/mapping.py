@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta
-from sqlalchemy import Index
+from sqlalchemy import Index, func
 
 from tallystick.kernel.problems import Problem
 from tallystick.platform.resources import By, Entity, Transaction, resource, resource_of, resources
@@ -82,6 +82,14 @@ class ExternalMapping(Entity, kw_only=True):
 
 _table = resource_of(ExternalMapping).table
 Index("ix_externalmappings_ours", _table.c.org_id, _table.c.m3ter_id)
+_one_id = (
+    func.lower(_table.c.m3ter_entity),
+    _table.c.m3ter_id,
+    _table.c.external_system,
+    _table.c.external_table,
+)
+_for = func.coalesce(_table.c.integration_config_id, "")
+Index("uq_externalmappings_one_id", _table.c.org_id, *_one_id, _for, unique=True)  # of two requests at once
 Index("ix_externalmappings_theirs", _table.c.org_id, _table.c.external_system, _table.c.external_id)
 
 

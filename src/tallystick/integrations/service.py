@@ -51,14 +51,14 @@ class Integrations:
             raise stale(resource_of(IntegrationConfig), request.version, old.version)
         made = tx.update(old, self._config(tx, request, old))
         set_next_run(tx, made, tx.clock.now())
+        if old.integration_credentials_id != made.integration_credentials_id:
+            _forget(tx, old.integration_credentials_id)
         return made
 
     def delete(self, tx: Transaction, config_id: str) -> IntegrationConfig:
         """Delete a configuration, with its credentials if no other has them. Raises ResourceNotFound."""
         gone = tx.delete(IntegrationConfig, config_id)
-        held = gone.integration_credentials_id
-        if held is not None and not tx.find(IntegrationConfig, limit=1, integration_credentials_id=held):
-            tx.delete(IntegrationCredentials, held)
+        _forget(tx, gone.integration_credentials_id)
         return gone
 
     def enable(self, tx: Transaction, config_id: str) -> IntegrationConfig:
@@ -150,6 +150,14 @@ class Integrations:
     def secrets(self, tx: Transaction, credentials_id: str) -> dict[str, str]:
         """Open stored credentials, to ask the other system. Raises ResourceNotFound, SealBroken."""
         return self._vault.open(tx.get(IntegrationCredentials, credentials_id))
+
+
+def _forget(tx: Transaction, credentials_id: str | None) -> None:
+    """Delete credentials that no configuration has any more."""
+    if credentials_id is None:
+        return
+    if not tx.find(IntegrationConfig, limit=1, integration_credentials_id=credentials_id):
+        tx.delete(IntegrationCredentials, credentials_id)
 
 
 def _canonical(entity_type: str, system: System) -> str:
