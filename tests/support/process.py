@@ -44,11 +44,11 @@ class Process:
     url: str
 
     @classmethod
-    def start(cls, home: Path) -> Self:
-        """Start a server on a home and wait until it answers."""
+    def start(cls, home: Path, **settings: str) -> Self:
+        """Start a server on a home and wait until it answers. settings: by their variables' names."""
         popen = subprocess.Popen(
             [*COMMAND, "serve", "--json"],
-            env=environment(home),
+            env={**environment(home), **settings},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
