@@ -20,6 +20,7 @@ from tallystick.billing.bill_lock import update_bill_config
 from tallystick.billing.explain import LineExplanation
 from tallystick.billing.failure import BillFailure, page_of_failures
 from tallystick.billing.line_item import LineItem, LineItemType
+from tallystick.billing.simulate import SimulateRequest, Simulation, simulate
 from tallystick.billing.verify import Verification
 from tallystick.kernel.periods import BillingFrequency
 from tallystick.kernel.problems import Problem
@@ -174,6 +175,8 @@ def _jobs() -> Iterator[Route]:
     body, anew = resource_of(BillJob).request_type, BillJobRecalculateRequest
     reads: Any = {"query": (QueryParameter("debug", bool),), "repeatable": True}
     yield _do("POST", "bills/preview", CREATE_JOB, preview_bill, "previewBill", request=body, **reads)
+    paged: Any = {"request": SimulateRequest, "answer": Simulation, "query": paging(LARGEST_PAGE)}
+    yield _do("POST", "bills/simulate", CREATE_JOB, simulate_bills, "simulateBills", **paged, repeatable=True)
     made: Any = {"answer": BillJob}
     yield _do("POST", "billjobs", CREATE_JOB, create_job, "createBillJob", request=body, **made)
     path = "billjobs/recalculate"
@@ -307,6 +310,12 @@ def preview_bill(call: Call) -> Any:
     """Calculate one bill and store nothing."""
     with call.services.database.snapshot(call.org_id) as tx:
         return service.preview_bill(tx, call.services.usage, from_request(BillJob, call.body))
+
+
+def simulate_bills(call: Call) -> Any:
+    """Rate a period under other prices and store nothing."""
+    with call.services.database.snapshot(call.org_id) as tx:
+        return simulate(tx, call.services.usage, call.body, _page(call))
 
 
 def create_job(call: Call) -> Any:

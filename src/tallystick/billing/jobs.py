@@ -179,11 +179,11 @@ def calculate_all(loaded: Sequence[BillInputs]) -> tuple[list[Draft], list[Failu
 def _count(tx: Transaction, job: BillJob) -> int:
     if job.account_ids is not None:
         return len(job.account_ids)
-    counted = select(func.count()).select_from(_billed_accounts(tx, NEVER, None).subquery())
+    counted = select(func.count()).select_from(billed_accounts(tx, NEVER, None).subquery())
     return int(tx.execute(counted).scalar_one())
 
 
-def _billed_accounts(tx: Transaction, after: str, most: int | None) -> CompoundSelect[tuple[str]]:
+def billed_accounts(tx: Transaction, after: str, most: int | None) -> CompoundSelect[tuple[str]]:
     """Select the accounts that have plans, charges to be billed or commitments, and children billed alone.
 
     most: of either kind, the first so many after the cursor; so a chunk does not sort all accounts.
@@ -217,7 +217,7 @@ def _next(tx: Transaction, job: BillJob, after: str | None, chunk: int) -> list[
         return [b for b in sorted(job.bill_ids or []) if b > cursor][:chunk]
     if job.account_ids is not None:
         return [a for a in sorted(i.lower() for i in job.account_ids) if a > cursor][:chunk]
-    accounts = _billed_accounts(tx, cursor, chunk).order_by("account_id").limit(chunk)
+    accounts = billed_accounts(tx, cursor, chunk).order_by("account_id").limit(chunk)
     return [row[0] for row in tx.execute(accounts)]
 
 

@@ -45,6 +45,7 @@ from tallystick.billing.ledger import load_ledger
 from tallystick.billing.priced import custom_fields_of, load_priced_things
 from tallystick.billing.selection import selection_of_bill
 from tallystick.billing.usage import UsageQueries, load_quantities
+from tallystick.billing.what_if import AS_IT_IS, WhatIf
 from tallystick.calc.values import Lookups, NoLookups
 from tallystick.catalogue.counter import Counter
 from tallystick.catalogue.product import Product
@@ -94,17 +95,22 @@ def load_bills(
     selection: Selection,
     account_ids: Sequence[str],
     only: Collection[tuple[str, str]] | None = None,
+    *,
+    what_if: WhatIf = AS_IT_IS,
 ) -> list[BillInputs]:
     """Load the inputs of all bills that are due for these accounts; only: of these accounts and groupings.
+
+    what_if: what a simulation puts in place of what is stored.
 
     A handful of statements, and one usage query per aggregation and kind of window, however many
     accounts. tx: a snapshot. Raises Unavailable when the usage store cannot answer.
     """
     accounts = {a.id: a for a in sorted(tx.find(Account, id=list(account_ids)), key=lambda a: a.id)}
     families = load_families(tx, accounts)
+    families = msgspec.structs.replace(families, attached=what_if.moved(families.attached))
     own = {a: families.attached.get(a, []) for a in accounts}
     lent = {a: families.lent_to(account) for a, account in accounts.items()}
-    prices = load_prices(tx, [plan for a in accounts for plan in (*own[a], *lent[a])])
+    prices = load_prices(tx, [plan for a in accounts for plan in (*own[a], *lent[a])], what_if)
     config = tx.find(OrganizationConfig)[0]
     currencies = _currencies(tx)
     due_of = {
@@ -157,15 +163,17 @@ def _due_plans(
     return [*(due for due in own if due is not None), *lent]
 
 
-def load_prices(tx: Transaction, attached: Iterable[AccountPlan]) -> Prices:
+def load_prices(tx: Transaction, attached: Iterable[AccountPlan], what_if: WhatIf = AS_IT_IS) -> Prices:
     """Load everything that account plans refer to."""
     attached = list(attached)
-    plans = _by_id(tx, Plan, {p.plan_id for p in attached if p.plan_id})
+    plans = what_if.changed(_by_id(tx, Plan, {p.plan_id for p in attached if p.plan_id}))
     templates = _by_id(tx, PlanTemplate, {p.plan_template_id for p in plans.values()})
+    templates = what_if.changed(templates)
     pricings = [
         *(tx.find(Pricing, plan_id=list(plans)) if plans else []),
         *(tx.find(Pricing, plan_template_id=list(templates)) if templates else []),
     ]
+    pricings = what_if.priced(pricings, [*plans, *templates])
     catalogue = load_priced_things(tx, pricings)
     priced: dict[str, list[PricedAggregation]] = defaultdict(list)
     for pricing in pricings:

@@ -74,6 +74,7 @@ GROUPS = {
         {
             "run": "Run bills and list them, the largest first.",
             "show": "Show a bill and its lines.",
+            "simulate": "Rate a period under other prices, and store nothing.",
             "explain": "Explain where the amounts of a bill come from.",
             "pdf": "Save a bill as PDF, as it is sent to the customer.",
         },
