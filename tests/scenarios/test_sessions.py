@@ -99,7 +99,9 @@ def test_sessions_and_tokens_end_when_an_administrator_says_so(world: World, ada
     token = httpx.post(f"{world.url}/login", json=body).json()["access_token"]
     bearer = {"authorization": f"Bearer {token}"}
     assert httpx.get(world.url + meters(world), headers=bearer).status_code == 200
-    world.delete(f"users/{opened.json()['userId']}/sessions")
+    user_id = opened.json()["userId"]
+    assert len(world.get("audit", entityId=user_id, operation="LOGGED_IN")["data"]) == 2
+    world.delete(f"users/{user_id}/sessions")
     assert browser.get(meters(world)).status_code == 403
     assert httpx.get(world.url + meters(world), headers=bearer).json()["code"] == "unauthenticated"
     assert log_in(world, ada)[1].status_code == 200

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs
 import msgspec
 
 from tallystick.api.routes import Call, Route
+from tallystick.organizations.audit import append_audit
 from tallystick.organizations.errors import Unauthenticated
 from tallystick.organizations.service import log_in
 from tallystick.organizations.tokens import AccessToken
@@ -83,6 +84,8 @@ def log_in_person(call: Call) -> AccessToken:
         address=call.address,
         org_id=asked.org_id,
     )
+    with services.database.transaction(person.org_id, person.id) as tx:
+        append_audit(tx, "logged_in", "user", person.id, {"by": "password", "address": call.address})
     return services.tokens.issue(person)
 
 
