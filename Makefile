@@ -19,7 +19,7 @@ demo: setup ## bill a month of real usage in a throw-away home and show the bill
 	@$(BIN)/tallystick demo $(ARGS)
 
 test: setup ## run the tests on two cores; one folder with ARGS=tests/unit/rating
-	$(PYTEST) -n 2 --maxprocesses=2 $(ARGS)
+	$(PYTEST) -n 2 $(ARGS)
 
 check: setup ## format, lint, types, imports and tests: what a change must pass
 	@echo "check: format"  && $(BIN)/ruff format --check .
