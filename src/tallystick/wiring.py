@@ -418,7 +418,9 @@ async def _work(platform: Platform, services: Services, *, alone: bool) -> None:
     """Run jobs and deliver messages until cancelled. alone: no other process works on this database."""
     webhooks = services.webhooks
     deliverer = Deliverer(platform.database, platform.clock, webhooks.out, webhooks.sealer)
-    await asyncio.gather(make_jobs(platform, services).work(alone=alone), deliverer.run(alone=alone))
+    async with asyncio.TaskGroup() as both:  # unlike gather, it waits for both when it is cancelled
+        both.create_task(make_jobs(platform, services).work(alone=alone))
+        both.create_task(deliverer.run(alone=alone))
 
 
 async def run_server(

@@ -7,8 +7,8 @@ repeat.
 
 import asyncio
 import threading
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import procrastinate
@@ -25,6 +25,8 @@ STALLED_S = 30
 LOOK_FOR_STALLED_S = 10
 MOST_ATTEMPTS = 10
 RESTART_S = 2
+POLL_S = 0.25
+"A new job wakes the worker by itself; one that waited for another of its lock is found by looking."
 GRACE_S = 20
 _log = structlog.get_logger(__name__)
 
@@ -134,7 +136,7 @@ class Jobs:
 
     async def _work(self, *, alone: bool, wait: bool) -> None:
         """Run one worker. Cancelled, it lets what runs end its step, and goes."""
-        async with self._app.open_async():
+        async with self._opened():
             if alone:
                 await self._app.connector.execute_query_async(_REQUEUE_ALL)
             beside = [asyncio.create_task(self._requeue_stalled())]
@@ -146,7 +148,7 @@ class Jobs:
                     wait=wait,
                     install_signal_handlers=False,
                     delete_jobs="successful",
-                    fetch_job_polling_interval=2.0,
+                    fetch_job_polling_interval=POLL_S,
                     shutdown_graceful_timeout=GRACE_S,
                     stalled_worker_timeout=STALLED_S,
                 )
@@ -163,6 +165,21 @@ class Jobs:
                 for each in beside:
                     each.cancel()
                 await asyncio.gather(*beside, return_exceptions=True)
+
+    @asynccontextmanager
+    async def _opened(self) -> AsyncIterator[None]:
+        """Connect to the database; disconnect at the end.
+
+        Connecting is never cut short: the tasks of psycopg's pool take a cancellation while they connect
+        for a failure to connect, and would go on for ever.
+        """
+        connecting = asyncio.ensure_future(self._app.connector.open_async())
+        try:
+            await asyncio.shield(connecting)
+            yield
+        finally:
+            await asyncio.wait({connecting})
+            await self._app.close_async()
 
     async def _requeue_stalled(self) -> None:
         """Queue again, from time to time, what workers left that no longer give a sign of life."""
