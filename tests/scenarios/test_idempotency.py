@@ -160,6 +160,8 @@ def test_only_what_does_no_harm_twice_takes_no_keys() -> None:
         "submitMeasurementsCsv",
         "submitCloudEvents",
         "previewBill",
+        "simulateBills",
+        "downloadBillsCsvUrl",
         "previewBalanceChargeSchedule",
         "previewBalanceTransactionSchedule",
         "evaluateCalculation",

@@ -66,6 +66,11 @@ class Throttle:
                 elif failures is not None:
                     failures.pop()
 
+    def forget(self) -> None:
+        """Forgive everybody everything."""
+        with self._lock:
+            self._failures.clear()
+
     def _wait(self, key: tuple[str, str], now: datetime) -> timedelta:
         failures = self._failures.get(key)
         if failures is None:

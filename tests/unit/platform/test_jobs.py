@@ -5,7 +5,6 @@ from contextlib import suppress
 
 import pytest
 
-
 from tallystick.platform.jobs import Jobs
 from tallystick.platform.postgres import external_postgres
 
