@@ -245,6 +245,60 @@ def test_nobody_ends_their_own_access_and_an_end_counts(world: World) -> None:
         each.close()
 
 
+def test_a_deny_of_one_bill_holds_for_its_lines_and_for_many_at_once(world: World) -> None:
+    plan = world.plan(world.product(), standingCharge=10)["id"]
+    for code in ("acme", "other"):
+        world.attach(world.account(code)["id"], plan, "2025-05-01")
+    period = {"billingFrequency": "MONTHLY", "lastDateInBillingPeriod": "2025-05-31"}
+    bill, other = (each["id"] for each in world.run_bills(**period))
+    reader = caller(world, ALL, deny("ALL", f"config:bill/item/{bill}"))
+    line = world.get(f"bills/{bill}/lineitems")["data"][0]["id"]
+    for path in (
+        f"bills/{bill}",
+        f"bills/{bill}/lineitems",
+        f"bills/{bill}/lineitems/{line}",
+        f"bills/{bill.replace('-', '')}/lineitems/{line}",
+        f"bills/{bill.upper()}/lineitems/{line}/explanation",
+        f"bills/{bill}/lineitems/usage/json",
+    ):
+        assert reader.call("GET", path, expect=404 if bill not in path.lower() else 403)
+    refused = reader.post("bills/approve", {"billIds": [bill]}, expect=403)
+    assert refused["code"] == "permission_denied"
+    assert reader.get(f"bills/{other}/lineitems")["data"]
+    only = caller(world, allow("config:retrieve", f"config:bill/item/{other}"))
+    assert only.get(f"bills/{other}/lineitems")["data"]
+    only.get(f"bills/{bill}/lineitems", expect=403)
+    for each in (reader, only):
+        each.close()
+
+
+def test_support_users_leave_nothing_behind_that_lasts_longer_than_they_do(world: World) -> None:
+    operator = World(world.live)
+    helper = join(operator, "stay@operator.example", policy(operator, ALL))
+    helper_id = helper.get("users/me")["user"]["id"]
+    with world.live.platform.database.transaction(operator.org_id) as tx:
+        set_support_user(tx, helper_id, is_support=True)
+    helper.org_id = world.org_id
+    until = {"dtEndSupportUsersAccess": "2025-06-01T02:00:00Z", "supportUsersPermissionPolicy": [ALL]}
+    grant = world.put("support", until)
+    longer = {**until, "dtEndSupportUsersAccess": "2030-01-01T00:00:00Z", "version": grant["version"]}
+    assert helper.put("support", longer, expect=403)["code"] == "own_access"
+    service_user = world.get("serviceusers")["data"][0]["id"]
+    invited = {"firstName": "A", "lastName": "B", "email": "back@door.example"}
+    administrator = next(
+        each["id"] for each in world.get("permissionpolicies")["data"] if each["name"] == "Administrator"
+    )
+    for path, body in (
+        (f"serviceusers/{service_user}/accesskeys", None),
+        ("serviceusers", {"name": "back door", "permissionPolicy": [ALL]}),
+        ("invitations", {**invited, "permissionPolicyIds": [administrator]}),
+    ):
+        assert helper.post(path, body, expect=403)["code"] == "more_than_you_have"
+    helper.product()
+    for each in (operator, helper):
+        each.close()
+
+
 def test_support_users_come_in_only_as_long_and_as_far_as_they_are_let(world: World) -> None:
     operator = World(world.live)
     helper = join(operator, "help@operator.example", policy(operator, ALL))

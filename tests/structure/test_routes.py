@@ -1,8 +1,10 @@
 """Every route of the API names the permission it asks for."""
 
+import re
 from dataclasses import dataclass
 
 from tallystick.api.routes import all_routes
+from tallystick.platform.resources import resources
 from tests.structure.shape import routes_without_permission
 
 PUBLIC = {
@@ -41,6 +43,10 @@ PUBLIC = {
     ("GET", "/health"): "a load balancer asks; it answers nothing but up or not",
 }
 "Routes without a permission, each with its reason."
+SEGMENTS = {"config:lookuptablerevision": "revisions", "config:exportjob": "jobs"}
+"The segments of paths that are not what the type's own path ends with."
+KINDS = {"type", "entityType"}
+"Path parameters that name a kind of thing, not one thing."
 
 
 def test_every_route_names_its_permission() -> None:
@@ -48,6 +54,19 @@ def test_every_route_names_its_permission() -> None:
     assert routes
     findings = list(routes_without_permission(routes, PUBLIC))
     assert not findings, "\n" + "\n".join(findings)
+
+
+def test_permissions_are_asked_for_the_thing_that_the_path_names() -> None:
+    segments = {each.permission_object: each.path.rpartition("/")[2] for each in resources()} | SEGMENTS
+    wrong = []
+    for route in all_routes():
+        permission = route.permission
+        if permission is None or permission.on not in segments:
+            continue
+        named = re.search(rf"/{segments[permission.on]}/\{{(\w+)\}}", route.path)
+        if named and named[1] not in KINDS and named[1] != permission.item:
+            wrong.append(f"{route.method} {route.path}: asks for {permission.item}, not {named[1]}")
+    assert not wrong, "\n" + "\n".join(wrong)
 
 
 def test_every_exception_is_a_route() -> None:

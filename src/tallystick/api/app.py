@@ -36,7 +36,7 @@ from tallystick.api.routes import (
 )
 from tallystick.api.services import Services
 from tallystick.organizations.errors import Unauthenticated
-from tallystick.organizations.principal import Principal, PrincipalKind, require
+from tallystick.organizations.principal import Principal, PrincipalKind, require, require_all
 from tallystick.organizations.sessions import IDLE
 from tallystick.platform.database import NOBODY
 from tallystick.platform.ids import new_id
@@ -143,6 +143,9 @@ def _require(
     services: Services, principal: Principal, permission: Permission, path: Mapping[str, str]
 ) -> None:
     """Let the caller pass if they may. Raises PermissionDenied."""
+    if permission.whole:
+        require_all(principal, permission.action, f"{permission.on}/*")
+        return
     item_id = path.get(permission.item)
     type_name = permission.on.partition(":")[2]
     require(

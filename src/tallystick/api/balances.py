@@ -41,7 +41,7 @@ _FILTERS = (
     By("entityId", "entity_id"),
 )
 _TRANSACTION = resource_of(BalanceTransaction)
-_READ_BALANCE = Permission("config:retrieve", resource_of(Balance).permission_object)
+_READ_BALANCE = Permission("config:retrieve", resource_of(Balance).permission_object, "balanceId")
 _ADD = Permission("config:create", _TRANSACTION.permission_object)
 _READ = Permission("config:retrieve", _TRANSACTION.permission_object)
 _Schedule = type[BalanceTransactionSchedule] | type[BalanceChargeSchedule]

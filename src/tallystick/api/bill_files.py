@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tallystick.api.bills import READ
+from tallystick.api.bills import READ, READ_LINES
 from tallystick.api.routes import SIGNED, Call, Route, StreamAnswer, organization_path
 from tallystick.api.statements import ObjectUrl
 from tallystick.billing import service
@@ -43,9 +43,11 @@ def bill_file_routes() -> Iterator[Route]:
     yield Route("POST", where, READ, link_csv, "downloadBillsCsvUrl", "Bill", summary, **csv)
     lines = "bills/{billId}/lineitems"
     where, summary = organization_path(f"{lines}/{{id}}/usage/json"), "Get a link to the usage of a line"
-    yield Route("GET", where, READ, link_usage, "getBillLineItemUsage", "Bill", summary, answer=ObjectUrl)
+    yield Route(
+        "GET", where, READ_LINES, link_usage, "getBillLineItemUsage", "Bill", summary, answer=ObjectUrl
+    )
     where, summary = organization_path(f"{lines}/usage/json"), "Get a link to the usage of all lines"
-    yield Route("GET", where, READ, link_all_usage, "getBillUsage", "Bill", summary, answer=ObjectUrl)
+    yield Route("GET", where, READ_LINES, link_all_usage, "getBillUsage", "Bill", summary, answer=ObjectUrl)
     summary = "Download bills as CSV by a signed link"
     yield Route("GET", TO_CSV, None, download_csv, "downloadBillsCsv", "Bill", summary, query=SIGNED)
     summary = "Download the usage of lines by a signed link"

@@ -37,6 +37,8 @@ LARGEST_PAGE = 100
 BILL = resource_of(Bill).permission_object
 JOB = resource_of(BillJob).permission_object
 READ, UPDATE, DELETE = (Permission(f"config:{a}", BILL) for a in ("retrieve", "update", "delete"))
+READ_LINES = Permission("config:retrieve", BILL, "billId")
+UPDATE_MANY = Permission("config:update", BILL, whole=True)
 READ_JOB, CREATE_JOB, UPDATE_JOB = (Permission(f"config:{a}", JOB) for a in ("retrieve", "create", "update"))
 ADDITIONAL = QueryParameter("additional", list[str])
 SEARCH_KEYS = {
@@ -147,11 +149,12 @@ def _lines() -> Iterator[Route]:
     page, summary = Page[LineItem], "List the lines of all bills"
     yield _get("lineitems", list_lines, "listLineItems", summary, page, query=(*paged, *own))
     path, summary = "bills/{billId}/lineitems", "List the lines of a bill"
-    yield _get(path, list_bill_lines, "listBillLineItems", summary, page, query=paged)
+    may: Any = {"permission": READ_LINES}
+    yield _get(path, list_bill_lines, "listBillLineItems", summary, page, query=paged, **may)
     path, summary = "bills/{billId}/lineitems/{id}", "Get a line of a bill"
-    yield _get(path, get_line, "getBillLineItem", summary, LineItem, query=(ADDITIONAL,))
+    yield _get(path, get_line, "getBillLineItem", summary, LineItem, query=(ADDITIONAL,), **may)
     path, summary = f"{path}/explanation", "Explain a line of a bill"
-    yield _get(path, explain, "explainBillLineItem", summary, LineExplanation)
+    yield _get(path, explain, "explainBillLineItem", summary, LineExplanation, **may)
 
 
 def _changing() -> Iterator[Route]:
@@ -164,9 +167,9 @@ def _changing() -> Iterator[Route]:
     # Ids are required, and with them the original ignores these filters (semantics §22).
     ignored = ("externalInvoiceDateStart", "externalInvoiceDateEnd", "accountIds")
     asked: Any = {"request": ApproveBillsRequest, "query": tuple(QueryParameter(n) for n in ignored)}
-    yield _do("POST", "bills/approve", UPDATE, approve_bills, "approveBills", **asked, **approved)
+    yield _do("POST", "bills/approve", UPDATE_MANY, approve_bills, "approveBills", **asked, **approved)
     path = "bills/billingperiod/{lastDateInBillingPeriod}/{billingFrequency}/approve"
-    yield _do("POST", path, UPDATE, approve_period, "approvePeriodBills", **approved)
+    yield _do("POST", path, UPDATE_MANY, approve_period, "approvePeriodBills", **approved)
     reads: Any = {"repeatable": True}
     yield _do("POST", "bills/{id}/verify", READ, verify_bill, "verifyBill", answer=Verification, **reads)
 

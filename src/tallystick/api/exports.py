@@ -30,6 +30,7 @@ TO_DOWNLOAD: Final = "/downloads/{orgId}/dataexports/{id}"
 TAG: Final = "ExportJob"
 _JOB: Final = resource_of(ExportJob).permission_object
 CREATE, READ = Permission("config:create", _JOB), Permission("config:retrieve", _JOB)
+DOWNLOAD = Permission("config:retrieve", _JOB, "jobId")
 _MEDIA_TYPES: Final = {
     "gz": "application/gzip",
     "zip": "application/zip",
@@ -72,7 +73,7 @@ def export_routes() -> Iterator[Route]:
     yield _route("GET", "jobs", READ, list_jobs, "listExportJobs", answer=Page[ExportJob], query=query)
     yield _route("GET", "jobs/{id}", READ, get_job, "getExportJob", answer=ExportJob)
     path = "jobs/{jobId}/getdownloadurl"
-    yield _route("GET", path, READ, link, "getExportDownloadUrl", answer=ExportDownloadUrl)
+    yield _route("GET", path, DOWNLOAD, link, "getExportDownloadUrl", answer=ExportDownloadUrl)
     yield Route(
         "GET",
         TO_DOWNLOAD,

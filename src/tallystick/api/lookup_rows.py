@@ -240,7 +240,9 @@ def _route(
         method,
         organization_path(f"{_DATA}{suffix}"),
         Permission(
-            f"config:{'retrieve' if reads else 'update'}", resource_of(LookupTableRevision).permission_object
+            f"config:{'retrieve' if reads else 'update'}",
+            resource_of(LookupTableRevision).permission_object,
+            "lookupTableRevisionId",
         ),
         handler,
         operation_id,

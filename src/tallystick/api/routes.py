@@ -25,6 +25,8 @@ class Permission:
     on: str
     item: str = "id"
     "The path parameter that holds the id of the thing."
+    whole: bool = False
+    "Many things are changed at once: who may not do it to a single one may not do this."
 
     def resource(self, item_id: str | None) -> str:
         """Name the thing itself, or all of its type, as permission statements do (semantics §2)."""

@@ -29,7 +29,7 @@ from tallystick.organizations.permissions import (
     speaks_of,
     taken_away,
 )
-from tallystick.organizations.principal import Principal
+from tallystick.organizations.principal import Principal, PrincipalKind
 from tallystick.organizations.resource_group import (
     USER_TYPE,
     ResourceGroup,
@@ -65,7 +65,13 @@ _INLINE: Final = (
 
 
 def require_to_hold(caller: Principal, given: Iterable[Statement]) -> None:
-    """Let a caller hand on what statements allow. Raises MoreThanYouHave."""
+    """Let a caller hand on what statements allow; a support user nothing, or their access would not end.
+
+    Raises MoreThanYouHave.
+    """
+    given = [each for each in given if each.effect is Effect.ALLOW]
+    if given and caller.kind is PrincipalKind.SUPPORT_USER:
+        raise MoreThanYouHave("Support users give no access: theirs ends.", principal_id=caller.id)
     for action, pattern in exceeding(caller.statements, given):
         message = (
             f"You may not give what you do not have yourself: {action.value} on {pattern}. "
@@ -325,7 +331,9 @@ def require_to_hold_what_service_user_may(tx: Transaction, caller: Principal, se
 
 
 def set_support_access(tx: Transaction, caller: Principal, request: SupportRequest) -> Support:
-    """Grant support access, or change it. Raises InvalidBody, StaleVersion, MoreThanYouHave."""
+    """Grant support access, or change it. Raises InvalidBody, StaleVersion, OwnAccess, MoreThanYouHave."""
+    if caller.kind is PrincipalKind.SUPPORT_USER:
+        _not_oneself(caller, caller.id)
     old = tx.find_one(Support, lock=True)
     wanted = request.support()
     if old is None:

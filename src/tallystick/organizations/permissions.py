@@ -117,6 +117,13 @@ def allows(
     return allowed
 
 
+def allows_all(statements: Iterable[Statement], action: str, pattern: str) -> bool:
+    """Tell whether an action is allowed on all that a pattern means, and denied on none of it."""
+    wanted = Action(action)
+    about = [s for s in statements if wanted in s.action or Action.ALL in s.action]
+    return _holds(about, _padded(pattern))
+
+
 def exceeding(own: Sequence[Statement], given: Iterable[Statement]) -> Iterator[tuple[Action, str]]:
     """Find what the allowing statements of `given` allow and those of `own` do not: action and pattern.
 
@@ -127,9 +134,8 @@ def exceeding(own: Sequence[Statement], given: Iterable[Statement]) -> Iterator[
             continue
         actions = [a for a in Action if a is not Action.ALL] if Action.ALL in statement.action else None
         for action in actions or statement.action:
-            about = [s for s in own if action in s.action or Action.ALL in s.action]
             for pattern in statement.resource:
-                if not _holds(about, _padded(pattern)):
+                if not allows_all(own, action, pattern):
                     yield action, pattern
 
 

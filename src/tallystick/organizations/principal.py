@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tallystick.organizations.errors import PermissionDenied
-from tallystick.organizations.permissions import Statement, allows, no_groups
+from tallystick.organizations.permissions import Statement, allows, allows_all, no_groups
 
 
 class PrincipalKind(StrEnum):
@@ -42,5 +42,15 @@ def require(
     groups: gives the ids of the resource groups that the resource is in.
     """
     if not allows(principal.statements, action, resource, groups):
-        message = f"You may not do {action} on {resource}. Ask an administrator to allow it."
-        raise PermissionDenied(message, principal_id=principal.id, action=action, resource=resource)
+        raise _denied(principal, action, resource)
+
+
+def require_all(principal: Principal, action: str, pattern: str) -> None:
+    """Let the principal pass if they may do it to all that a pattern means. Raises PermissionDenied."""
+    if not allows_all(principal.statements, action, pattern):
+        raise _denied(principal, action, pattern)
+
+
+def _denied(principal: Principal, action: str, resource: str) -> PermissionDenied:
+    message = f"You may not do {action} on {resource}. Ask an administrator to allow it."
+    return PermissionDenied(message, principal_id=principal.id, action=action, resource=resource)

@@ -27,7 +27,7 @@ KEYS = f"{ONE}/accesskeys"
 def service_user_routes() -> Iterator[Route]:
     """Make the routes that go beyond reading."""
     path, body, answer = organization_path("serviceusers"), _USER.request_type, ServiceUser
-    may, of_keys = partial(_may, _USER), partial(_may, _KEY)
+    may, of_keys = partial(_may, _USER), partial(_may, _KEY, item="keyId")
     tag = "ServiceUser"
     yield Route(
         "POST", path, may("create"), create, "createServiceUser", tag, "Create a service user",
@@ -54,8 +54,8 @@ def service_user_routes() -> Iterator[Route]:
     )  # fmt: skip
 
 
-def _may(declared: Resource, verb: str) -> Permission:
-    return Permission(f"config:{verb}", declared.permission_object)
+def _may(declared: Resource, verb: str, item: str = "id") -> Permission:
+    return Permission(f"config:{verb}", declared.permission_object, item)
 
 
 def create(call: Call) -> ServiceUser:
