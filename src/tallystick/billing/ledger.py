@@ -23,7 +23,7 @@ from tallystick.billing.frames import load_frames
 from tallystick.billing.line_item import LineItem, LineItemType
 from tallystick.catalogue.product import Product
 from tallystick.kernel.decimals import ZERO
-from tallystick.kernel.periods import BillingCycle, BillingFrequency, DateSpan
+from tallystick.kernel.periods import BillingCycle, BillingFrequency, DateSpan, Period
 from tallystick.organizations.currency import Currency
 from tallystick.organizations.organization_config import CreditType, OrganizationConfig
 from tallystick.platform.resources import Transaction, resource_of
@@ -92,8 +92,8 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     config: OrganizationConfig
     families: Collection[str]
 
-    def put_on(self, inputs: BillInputs) -> BillInputs:
-        """Give a bill's inputs with the ledger's part."""
+    def put_on(self, inputs: BillInputs, plan_spans: Mapping[str, tuple[Period, ...]]) -> BillInputs:
+        """Give a bill's inputs with the ledger's part. plan_spans: when the account has each plan."""
         account, head = inputs.account, inputs.head
         key = account.id, head.grouping, head.dates.end
         things = self.things.get(account.id, [])
@@ -108,6 +108,7 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
             credit_order=FAMILY_ORDER if in_family else tuple(order),
             allow_negative_balances=self.config.allow_negative_balances,
             fees_in_advance=self.config.commitment_fee_bill_in_advance,
+            plan_spans=plan_spans,
         )
         return msgspec.structs.replace(inputs, ledger=ledger, products={**inputs.products, **self.products})
 

@@ -49,7 +49,7 @@ from tallystick.billing.what_if import AS_IT_IS, WhatIf
 from tallystick.calc.values import Lookups, NoLookups
 from tallystick.catalogue.counter import Counter
 from tallystick.catalogue.product import Product
-from tallystick.kernel.periods import DateSpan, billing_period
+from tallystick.kernel.periods import DateSpan, Period, billing_period
 from tallystick.organizations.currency import Currency
 from tallystick.organizations.custom_field import CustomField
 from tallystick.organizations.organization_config import OrganizationConfig
@@ -130,10 +130,18 @@ def load_bills(
             on_bill = tuple(terms(p, each.account, families, prices, selection, config) for p in each.plans)
             made = _inputs(each, on_bill, selection, config, currencies, prices)
             made = msgspec.structs.replace(made, groups=_groups(on_bill, prices))
-            bills.append(ledger.put_on(made))
+            bills.append(ledger.put_on(made, _plan_spans(own[each.account.id])))
     quantities = load_quantities(queries, tx.org_id, _wanted(bills))
     counters = _counter_values(tx, bills)
     return [msgspec.structs.replace(b, quantities=quantities, counters=counters) for b in bills]
+
+
+def _plan_spans(attached: Iterable[AccountPlan]) -> dict[str, tuple[Period, ...]]:
+    """Give when an account has each plan."""
+    spans: dict[str, list[Period]] = defaultdict(list)
+    for each in attached:
+        spans[each.plan_id or ""].append(Period.of(each.start_date, each.end_date))
+    return {plan_id: tuple(own) for plan_id, own in spans.items()}
 
 
 def _groups(on_bill: Iterable[PlanTerms], prices: Prices) -> tuple[GroupTerms, ...]:

@@ -372,5 +372,6 @@ def charge(amount: str | None = "500", **values: Any) -> Charge:
 def with_ledger(inputs: BillInputs, *reserves: Reserve, **values: Any) -> BillInputs:
     """Let a bill draw on reserves; the account's own commitments bring their fees."""
     commitments = tuple(r.commitment for r in reserves if r.commitment is not None)
-    ledger = LedgerInputs(reserves=reserves, commitments=commitments)
+    spans = {terms.plan.id: (terms.active,) for terms in inputs.plans}
+    ledger = LedgerInputs(reserves=reserves, commitments=commitments, plan_spans=spans)
     return msgspec.structs.replace(inputs, ledger=msgspec.structs.replace(ledger, **values))

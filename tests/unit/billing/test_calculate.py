@@ -107,6 +107,15 @@ def test_tiers_that_span_the_plan_go_on_where_earlier_bills_ended() -> None:
     assert line.converted == D("40.00")  # units 301 to 500 at 0.15 and 501 to 600 at 0.10: 30 + 10
 
 
+def test_tiers_that_span_the_plan_go_on_after_days_of_another_price() -> None:
+    """The plan's own price holds from the 10th to the 19th; then the template's tiers fill up further."""
+    inherited = priced([("0", "0", "2"), ("100", "0", "1")], name="template", tiers_span_plan=True)
+    own = priced([("0", "0", "5")], name="own", start_date=utc(2024, 1, 10), end_date=utc(2024, 1, 20))
+    draft = calculate_bill(OnPlan(prices=[own], inherited=[inherited]).bill("100"))
+    found = [(line.service.start.day, line.converted) for line in draft.lines]
+    assert found == [(10, D("500.00")), (1, D("200.00")), (20, D("100.00"))]  # 100 x 5, 100 x 2, 100 x 1
+
+
 @pytest.mark.parametrize(
     ("on", "number", "lines"),
     [

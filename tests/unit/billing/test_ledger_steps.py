@@ -21,6 +21,7 @@ from tallystick.billing.errors import NoConversionRate
 from tallystick.kernel.decimals import ZERO, RoundingMode
 from tallystick.kernel.zones import parse_zone
 from tallystick.organizations.organization_config import CreditType
+from tallystick.pricing.plan_group import PlanGroup
 from tallystick.pricing.pricing import PricingBand, PricingType
 from tests.unit.billing.drafts import (
     OnPlan,
@@ -32,12 +33,14 @@ from tests.unit.billing.drafts import (
     counter,
     family,
     priced,
+    suite,
     utc,
     with_ledger,
 )
 
 D = Decimal
 DOLLAR_A_GB = [priced([("0", "0", "1")])]
+PLAN_MINIMUM = OnPlan(minimum="1000", in_advance=True, prices=DOLLAR_A_GB)
 CENTS = CurrencyRule(2, RoundingMode.HALF_UP)
 CONSUMED = {"COMMITMENT_CONSUMED", "BALANCE_CONSUMED"}
 
@@ -52,6 +55,12 @@ def drawn(draft: Draft) -> list[tuple[str, str]]:
 
 
 # --- fees ---------------------------------------------------------------------------------------
+
+FROM_FEB_15 = {
+    "commitment_fee_bill_in_advance": True,
+    "start_date": date(2024, 2, 15),
+    "end_date": date(2024, 4, 15),
+}
 
 
 def fees_of(number: int, **values: Any) -> list[str]:
@@ -78,6 +87,10 @@ def fees_of(number: int, **values: Any) -> list[str]:
         pytest.param(11, {"commitment_fee_bill_in_advance": True}, [], id="opens none"),
         pytest.param(0, {"start_date": date(2024, 2, 1)}, [], id="begins with the second bill"),
         pytest.param(0, {"bill_epoch": date(2024, 1, 1)}, [], id="on dates of its own"),
+        pytest.param(0, FROM_FEB_15, [], id="in advance, not before it starts between two bills"),
+        pytest.param(1, FROM_FEB_15, ["5000.00"] * 2, id="its first bill: February 15 on, and March opens"),
+        pytest.param(2, FROM_FEB_15, ["5000.00"], id="and April"),
+        pytest.param(3, FROM_FEB_15, [], id="nothing after its end on April 15"),
     ],
 )
 def test_fees_with_a_plan(number: int, values: dict[str, Any], fees: list[str]) -> None:
@@ -219,6 +232,45 @@ def test_a_product_credit_comes_before_what_is_drawn() -> None:
     credit = priced([("0", "0", "0.3")], aggregation("Free"), "free", type=PricingType.PRODUCT_CREDIT)
     draft = bill(balance("1000"), on=OnPlan(prices=[*DOLLAR_A_GB, credit]))
     assert amounts(draft) == [("USAGE", "100.00"), ("USAGE_CREDIT", "-30.00"), ("BALANCE_CONSUMED", "-70.00")]
+    assert draft.total == ZERO
+
+
+USAGE_ONLY = [CommitmentLineItemType.USAGE]
+PRICING_MINIMUM = [priced([("0", "0", "1")], minimum_spend=D(1000), minimum_spend_bill_in_advance=True)]
+
+
+@pytest.mark.parametrize(
+    ("on", "used", "types", "consumed", "payable"),
+    [
+        pytest.param(PLAN_MINIMUM, "800", [], "1000.00", "0.00", id="800 - 800 refunded, February's 1000"),
+        pytest.param(PLAN_MINIMUM, "1200", [], "1200.00", "0.00", id="1200 - 1000 refunded, February's 1000"),
+        pytest.param(
+            PLAN_MINIMUM, "800", USAGE_ONLY, "800.00", "200.00", id="the minimum is paid: 1000 - 800"
+        ),
+        pytest.param(
+            OnPlan(prices=PRICING_MINIMUM), "800", [], "1000.00", "0.00", id="a single pricing's minimum"
+        ),
+    ],
+)
+def test_a_minimum_in_advance_is_not_drawn_twice(
+    on: OnPlan, used: str, types: list[CommitmentLineItemType], consumed: str, payable: str
+) -> None:
+    """The second bill of a plan: over the contract max(usage, minimum) is drawn, and nothing paid out."""
+    reserve = commitment(line_item_types=types)
+    draft = calculate_bill(with_ledger(on.bill(used, number=1), reserve, commitments=()))
+    assert sum(-x.converted for x in draft.lines if x.drawn) == D(consumed)
+    assert draft.total == D(payable)
+
+
+def test_a_groups_minimum_in_advance_is_not_drawn_twice() -> None:
+    """Usage of 100 and 20 under a plan's 50: 150 count; the group's 1000 were paid in advance."""
+    group = PlanGroup(
+        id="suite", name="Suite", currency="USD", minimum_spend=D(1000), minimum_spend_bill_in_advance=True
+    )
+    small = OnPlan(prices=DOLLAR_A_GB, product_id="talk", minimum="50")
+    inputs = suite(group, (OnPlan(prices=DOLLAR_A_GB, product_id="storage"), "100"), (small, "20"), number=1)
+    draft = calculate_bill(with_ledger(inputs, commitment(), commitments=()))
+    assert [(k, a) for k, a in amounts(draft) if k in CONSUMED] == [("COMMITMENT_CONSUMED", "-1000.00")]
     assert draft.total == ZERO
 
 

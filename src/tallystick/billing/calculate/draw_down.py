@@ -12,7 +12,7 @@ from tallystick.balances.commitment import Commitment
 from tallystick.balances.rules import may_overdraw
 from tallystick.billing.calculate.convert import converted_to
 from tallystick.billing.calculate.draft import Draft, DraftLine, Drawn
-from tallystick.billing.calculate.inputs import BillInputs
+from tallystick.billing.calculate.inputs import BillInputs, GroupTerms
 from tallystick.billing.calculate.ledger_inputs import Reserve
 from tallystick.billing.calculate.overage import Overage, charge_overage
 from tallystick.billing.calculate.product_credits import is_product_credit
@@ -26,6 +26,7 @@ from tallystick.rating.draw_down import Cover, Coverable, DrawDown, Fund, Pot, d
 
 COMMITMENT_CONSUMED = "Commitment Consumed"
 BALANCE_CONSUMED = "Balance Consumed"
+REFUND = LineItemType.MINIMUM_SPEND_REFUND
 PLACE = {
     kind: place
     for place, kind in enumerate(
@@ -134,15 +135,23 @@ def _pots(inputs: BillInputs, sources: Iterable[Source], coverable: Iterable[Cov
 
 
 def _coverable(draft: Draft, sources: Sequence[Source], zone: tzinfo) -> list[Coverable]:
-    """Give the charges that some fund may cover, in their order."""
-    amounts = _net_of_credits(draft.lines)
+    """Give the charges that some fund may cover, in their order.
+
+    What the refund of a minimum gives back of a charge is left to the funds that are not for the minimum:
+    those that are have covered it in advance, and drawing for both would pay out what was drawn.
+    """
+    owed, refunded = _still_owed(draft.lines)
     found: list[Coverable] = []
     for line in sorted((x for x in draft.lines if x.line_item_type in PLACE), key=_line_place):
-        amount = amounts[line.key]
         days = line.service.local_dates(zone)
-        funds = frozenset(s.fund.id for s in sources if _may_cover(s.reserve, line))
-        if amount > ZERO and funds:
-            found.append(Coverable(key=line.key, amount=amount, days=days, funds=funds))
+        mine = [s for s in sources if _may_cover(s.reserve, line)]
+        parts = [(owed[line.key], mine)]
+        for refund, amount in refunded.get(line.key, ()):
+            parts.append((amount, [s for s in mine if not _may_cover(s.reserve, refund)]))
+        for amount, those in parts:
+            funds = frozenset(s.fund.id for s in those)
+            if amount > ZERO and funds:
+                found.append(Coverable(key=line.key, amount=amount, days=days, funds=funds))
     return found
 
 
@@ -163,21 +172,47 @@ def _may_cover(reserve: Reserve, line: DraftLine) -> bool:
     return of.contract_id is None or of.contract_id == line.contract_id
 
 
-def _net_of_credits(lines: Iterable[DraftLine]) -> dict[str, Decimal]:
-    """Give what each line owes, usage less the credits of its product: a credit pays what is not covered.
+Refunded = dict[str, list[tuple[DraftLine, Decimal]]]
 
-    Else both would take the same charge off the bill. Credits are taken off the last lines first.
+
+def _still_owed(lines: Iterable[DraftLine]) -> tuple[dict[str, Decimal], Refunded]:
+    """Give what each line owes, usage less its product's credits and less a minimum that was paid before.
+
+    A credit pays what is not covered: else both would take the same charge off the bill. Both are taken off
+    the last lines first. Gives what was refunded of each line, too, each with the minimum that paid it.
     """
     lines = list(lines)
-    amounts = {line.key: line.converted for line in lines}
-    for credit in (line for line in lines if is_product_credit(line)):
-        left = -credit.converted
-        for line in reversed(lines):
-            if line.line_item_type is LineItemType.USAGE and line.product_id == credit.product_id:
-                taken = max(ZERO, min(left, amounts[line.key]))
-                amounts[line.key] -= taken
-                left -= taken
-    return amounts
+    owed = {line.key: line.converted for line in lines}
+    refunded: Refunded = {}
+    for paid in (line for line in lines if is_product_credit(line) or line.line_item_type is REFUND):
+        left = -paid.converted
+        for line in (x for x in reversed(lines) if _pays(paid, x)):
+            taken = max(ZERO, min(left, owed[line.key]))
+            owed[line.key] -= taken
+            left -= taken
+            if taken and paid.line_item_type is REFUND:
+                minimum = msgspec.structs.replace(paid, line_item_type=LineItemType.MINIMUM_SPEND)
+                refunded.setdefault(line.key, []).append((minimum, taken))
+    return owed, refunded
+
+
+def _pays(paid: DraftLine, line: DraftLine) -> bool:
+    """Tell whether a credit or a refund is given for a line: for usage that it counts."""
+    if paid.line_item_type is not REFUND:
+        return line.line_item_type is LineItemType.USAGE and line.product_id == paid.product_id
+    if not (line.derivation.is_of_usage or _is_top_up(line)) or paid.account_plan_id != line.account_plan_id:
+        return False
+    if paid.pricing_id is not None:
+        return line.pricing_id == paid.pricing_id and line.derivation.is_of_usage
+    return isinstance(paid.terms, GroupTerms) or (paid.terms is not None and line.is_under(paid.terms))
+
+
+def _is_top_up(line: DraftLine) -> bool:
+    """Tell whether a line is what was missing to a smaller minimum, which counts for a greater one."""
+    minimum = line.derivation.minimum
+    return (
+        line.line_item_type is LineItemType.MINIMUM_SPEND and minimum is not None and not minimum.in_advance
+    )
 
 
 # --- lines --------------------------------------------------------------------------------------

@@ -32,10 +32,24 @@ def _of_plan(inputs: BillInputs, terms: PlanTerms) -> Iterator[DatedFee]:
         if commitment.billing_plan_id != terms.plan.id or commitment.bill_epoch is not None:
             continue
         in_advance = fee_in_advance(commitment, default=inputs.ledger.fees_in_advance)
-        closed = terms.opened_periods() if in_advance else (terms.period,)
-        ends = {period.dates.end for period in closed}
         fees = scheduled_fees(commitment, terms.cycle, terms.zone, inputs.currencies, in_advance=in_advance)
-        yield from (fee for end, fee in fees if end in ends)
+        for end, fee in fees:
+            if terms.period.dates.end == (_opening(inputs, terms, fee.date, end) if in_advance else end):
+                yield fee
+
+
+def _opening(inputs: BillInputs, terms: PlanTerms, start: date, end: date) -> date:
+    """Give the day that closes the bill with the fee in advance of the days from `start` up to `end`.
+
+    The bill that ends as they start; where the account has none, for the commitment starts between two bills
+    or the account has had the plan since then only, the first one after: the bill that ends as they do.
+    """
+    before = terms.cycle.number_at(start) - 1
+    if start < terms.cycle.epoch or terms.cycle.boundary(before + 1) != start:
+        return end
+    closing = DateSpan(terms.cycle.boundary(before), start).instants(terms.zone)
+    spans = inputs.ledger.plan_spans.get(terms.plan.id, ())
+    return start if any(not span.intersect(closing).is_empty for span in spans) else end
 
 
 def fee_in_advance(commitment: Commitment, *, default: bool) -> bool:

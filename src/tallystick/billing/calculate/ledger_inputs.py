@@ -1,5 +1,6 @@
 """What a bill is calculated from beside plans: charges, fees, and what it may draw on. Values only."""
 
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 
@@ -50,7 +51,8 @@ class LedgerInputs(msgspec.Struct, frozen=True, kw_only=True):
 
     commitments: the account's own, whose fees come with a plan. dated_fees: the fees that fall on this bill.
     credit_order: what is drawn, in this order; what it leaves out is not drawn.
-    fees_in_advance: where a commitment does not say (semantics §18).
+    fees_in_advance: where a commitment does not say (semantics §18). plan_spans: when the account has each
+    of its plans, also those that are not on the bill.
     """
 
     reserves: tuple[Reserve, ...] = ()
@@ -60,3 +62,4 @@ class LedgerInputs(msgspec.Struct, frozen=True, kw_only=True):
     credit_order: tuple[CreditType, ...] = tuple(CreditType)
     allow_negative_balances: bool = False
     fees_in_advance: bool = False
+    plan_spans: Mapping[str, tuple[Period, ...]] = {}

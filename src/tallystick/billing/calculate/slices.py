@@ -51,7 +51,7 @@ def usage_slices(terms: PlanTerms, period: BillingPeriod) -> list[UsageSlice]:
         UsageSlice(
             priced,
             window,
-            _history(terms, priced, period) if priced.pricing.tiers_span_plan else (),
+            _history(terms, priced, period, window) if priced.pricing.tiers_span_plan else (),
             terms.usage_filters,
         )
         for priced, window in _windows(terms, billed)
@@ -100,13 +100,19 @@ def outside(span: Period, taken: Iterable[Period]) -> Iterator[Period]:
         yield Period(start, span.end)
 
 
-def _history(terms: PlanTerms, priced: PricedAggregation, period: BillingPeriod) -> tuple[Period, ...]:
-    """Give the earlier periods' stretches of a pricing, from the account plan's start (semantics §14)."""
+def _history(
+    terms: PlanTerms, priced: PricedAggregation, period: BillingPeriod, before: Period
+) -> tuple[Period, ...]:
+    """Give a pricing's stretches before one of its own, from the account plan's start (semantics §14).
+
+    In the same period, too: a template's pricing goes on after one of the plan that held for some days.
+    """
     starting = terms.active.local_dates(terms.zone).start
-    earlier = (billing_period(terms.cycle, starting, number) for number in range(period.number))
+    numbers = range(period.number + 1)
+    periods = (billing_period(terms.cycle, starting, number) for number in numbers)
     return tuple(
         window
-        for each in earlier
+        for each in periods
         for other, window in _windows(terms, terms.active.intersect(each.dates.instants(terms.zone)))
-        if other.pricing.id == priced.pricing.id
+        if other.pricing.id == priced.pricing.id and window.start < before.start
     )
