@@ -4,16 +4,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, select
 
 from tallystick.billing.bill import Bill, BillStatus
 from tallystick.billing.bill_job import ACTIVE, BillJob, BillJobType, JobCause
+from tallystick.billing.elsewhere import is_doubled
 from tallystick.billing.errors import TooManyBillJobs
 from tallystick.billing.jobs import create_job
 from tallystick.billing.late import bills_changed, closed_periods
 from tallystick.billing.schedule_state import ScheduleState, keep_state, schedule_state
 from tallystick.billing.service import approve
 from tallystick.billing.slots import Slots, approved_at, grace_of, slots_of
+from tallystick.billing.store import lock_bills
 from tallystick.billing.usage import UsageQueries
 from tallystick.kernel.clock import Clock
 from tallystick.kernel.periods import local_date
@@ -92,7 +94,8 @@ class AutoApproval:
         grace = grace_of(config)
         if grace is None:
             return None
-        earliest = tx.execute(select(func.min(_bills.c.bill_date)).where(*_pending(tx))).scalar_one()
+        first = select(_bills.c.bill_date).where(*_pending(tx)).order_by(_bills.c.bill_date).limit(1)
+        earliest = tx.execute(first).scalar_one_or_none()
         if earliest is None or any(job.cause is not JobCause.REQUEST for job in _active_jobs(tx)):
             return None
         return approved_at(earliest, parse_zone(config.timezone), grace)
@@ -102,6 +105,7 @@ class AutoApproval:
         count = APPROVED_AT_ONCE
         while count == APPROVED_AT_ONCE:
             with self.database.transaction(org_id) as tx:
+                lock_bills(tx)
                 due, config = self.next_due(tx), _config(tx)
                 grace = grace_of(config)
                 if grace is None or due is None or due > now:  # a run may have been queued meanwhile
@@ -130,3 +134,4 @@ def _pending(tx: Transaction) -> Iterator[ColumnElement[bool]]:
     yield _bills.c.status == BillStatus.PENDING.value
     yield ~_bills.c.locked
     yield ~_bills.c.approved_once
+    yield ~is_doubled()  # which of the two holds, a person has to say

@@ -140,6 +140,11 @@ def is_consolidated(grouping: str) -> bool:
     return grouping.partition(":")[0] == CONSOLIDATED
 
 
+def is_of_contracts(grouping: str) -> bool:
+    """Tell whether a bill of this name is apart from the account's rest, for its contracts say so."""
+    return grouping.count(":") > (0 if is_consolidated(grouping) else 1)
+
+
 def due_bills(
     selection: Selection, account: Account, due_of: Callable[[Selection], Iterable[DuePlan]]
 ) -> list[DueBill]:

@@ -128,6 +128,31 @@ class UsageFilterUnknown(Invalid):
         )
 
 
+class LeftOver(Conflict):
+    """A charge or fee is due on a bill that takes nothing any more, so it is on none (semantics §20)."""
+
+    code = "left_over"
+
+    def __init__(self, what: Iterable[str], end: date, why: str) -> None:
+        super().__init__(
+            f"Due on {end}, and on no bill, for {why}: {', '.join(what)}."
+            " Give charges a later billDate; or make the bill anew where it is not locked, then run again."
+        )
+
+
+class BilledTwice(Conflict):
+    """A bill was to be approved that charges what an approved one of the same day charges (semantics §22)."""
+
+    code = "billed_twice"
+
+    def __init__(self, bill_id: str) -> None:
+        super().__init__(
+            f"The bill {bill_id} charges what another bill of the same day charges too: the organization"
+            " has begun or ceased to consolidate between them. Delete one of them.",
+            bill_id=bill_id,
+        )
+
+
 class BilledAlready(Conflict):
     """What a bill is to charge stands on another bill of the same day, which stays as it is."""
 

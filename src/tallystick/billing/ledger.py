@@ -80,6 +80,7 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     """The ledger's part of a chunk's bills. due: all that are due, also those of charges and fees alone.
 
     things: what an account may draw on. draws: by what they draw on. ids: of the stored bills that draw.
+    frames: the contracts of charges and commitments.
     """
 
     due: list[DueBill]
@@ -89,8 +90,15 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     charges: Mapping[BillKey, list[Charge]]
     fees: Mapping[BillKey, list[DatedFee]]
     products: Mapping[str, Product]
+    frames: Mapping[str, Frame]
     config: OrganizationConfig
     families: Collection[str]
+
+    def contracts_on(self, inputs: BillInputs) -> dict[str, Frame]:
+        """Give the contracts of the charges and fees that are on a bill."""
+        ids = {charge.contract_id for charge in inputs.ledger.charges}
+        ids |= {fee.commitment.contract_id for fee in inputs.ledger.dated_fees}
+        return {i: self.frames[i] for i in ids if i is not None and i in self.frames}
 
     def put_on(self, inputs: BillInputs, plan_spans: Mapping[str, tuple[Period, ...]]) -> BillInputs:
         """Give a bill's inputs with the ledger's part. plan_spans: when the account has each plan."""
@@ -145,6 +153,7 @@ def load_ledger(
         charges=plan.charges,
         fees=plan.fees,
         products=_products(tx, [each for own in things.values() for each in own], charges),
+        frames=frames,
         config=config,
         families=families,
     )

@@ -42,7 +42,7 @@ def bill_of(draft: Draft, bill_id: str) -> Bill:
         timezone=head.timezone,
         currency=inputs.currency,
         currency_conversions=conversions_of(draft.lines, inputs.currency),
-        purchase_order_number=inputs.account.purchase_order_number,
+        purchase_order_number=head.purchase_order_number or inputs.account.purchase_order_number,
         external_invoice_date=head.external_invoice_date,
         bill_total=draft.total,
     )

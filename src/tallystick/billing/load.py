@@ -37,6 +37,7 @@ from tallystick.billing.due import (
     due_plan,
     external_invoice_date_of,
     is_consolidated,
+    is_of_contracts,
 )
 from tallystick.billing.family import Families, load_families
 from tallystick.billing.filters import filters_of
@@ -130,10 +131,24 @@ def load_bills(
             on_bill = tuple(terms(p, each.account, families, prices, selection, config) for p in each.plans)
             made = _inputs(each, on_bill, selection, config, currencies, prices)
             made = msgspec.structs.replace(made, groups=_groups(on_bill, prices))
-            bills.append(ledger.put_on(made, _plan_spans(own[each.account.id])))
+            made = ledger.put_on(made, _plan_spans(own[each.account.id]))
+            bills.append(_ordered(made, (p.frame for p in each.plans), ledger.contracts_on(made).values()))
     quantities = load_quantities(queries, tx.org_id, _wanted(bills))
     counters = _counter_values(tx, bills)
     return [msgspec.structs.replace(b, quantities=quantities, counters=counters) for b in bills]
+
+
+def _ordered(inputs: BillInputs, *frames: Iterable[Frame | None]) -> BillInputs:
+    """Give a bill that contracts have for themselves their purchase order number, if they have one (§21).
+
+    frames: of what is on the bill. Where their numbers differ, it carries the account's.
+    """
+    if not is_of_contracts(inputs.head.grouping):
+        return inputs
+    numbers = {frame.contract.purchase_order_number for each in frames for frame in each if frame is not None}
+    only = numbers.pop() if len(numbers) == 1 else None
+    head = msgspec.structs.replace(inputs.head, purchase_order_number=only)
+    return msgspec.structs.replace(inputs, head=head)
 
 
 def _plan_spans(attached: Iterable[AccountPlan]) -> dict[str, tuple[Period, ...]]:

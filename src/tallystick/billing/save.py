@@ -14,9 +14,11 @@ from tallystick.billing.calculate import Draft
 from tallystick.billing.calculate.memos import with_memos
 from tallystick.billing.diff import BillChange, Existing, Outcome, Stamp, create_bill, diff_bill
 from tallystick.billing.elsewhere import without_doubles
+from tallystick.billing.errors import LeftOver
 from tallystick.billing.failure import bill_failures
 from tallystick.billing.ledger_save import save_charges, save_draws, settle_draws
-from tallystick.billing.line_item import LineItem
+from tallystick.billing.line_item import LineItem, LineItemType
+from tallystick.billing.lines import line_id
 from tallystick.billing.memo_store import memos_on
 from tallystick.billing.store import (
     delete_lines,
@@ -79,11 +81,14 @@ def save_bills(tx: Transaction, drafts: Sequence[Draft], failures: Sequence[Fail
     existing = existing_bills(tx, [draft.inputs for draft in drafts])
     closed_until = lock_date(tx)
     is_open = [_is_open(existing.get(key_of(draft.inputs)), draft, closed_until, stamp) for draft in drafts]
+    closed = compress(drafts, (not each for each in is_open))
+    left_over = [_left_over(draft, existing.get(key_of(draft.inputs))) for draft in closed]
     open_drafts, doubled = without_doubles(
         [*compress(drafts, is_open)], existing, is_scheduled=stamp.keeps_approved
     )
     settled, refused = _settled(tx, open_drafts, existing)
     failures = [*failures, *(Failure(draft.inputs.account, error) for draft, error in doubled), *refused]
+    failures = [*failures, *(each for each in left_over if each is not None)]
     made: dict[str, Draft] = {}
     changes: list[BillChange] = []
     for draft in settled:
@@ -116,6 +121,19 @@ def _is_open(stored: Existing | None, draft: Draft, closed_until: date, stamp: S
         is_kept = stamp.keeps_approved and stored.bill.status is BillStatus.APPROVED
         return not stored.bill.locked and not is_kept
     return draft.inputs.head.dates.end > closed_until
+
+
+def _left_over(draft: Draft, stored: Existing | None) -> Failure | None:
+    """Give what is due on a bill that is not written, and is not on it: else it would wait unseen."""
+    once = (x for x in draft.lines if x.charge_id or x.line_item_type is LineItemType.COMMITMENT_FEE)
+    there = stored.lines if stored else {}
+    missing = [x.description for x in once if stored is None or line_id(stored.bill.id, x.key) not in there]
+    if not missing:
+        return None
+    why = "the books are closed up to a later date"
+    if stored is not None:
+        why = f"the bill {stored.bill.id} is {'locked' if stored.bill.locked else 'approved'}"
+    return Failure(draft.inputs.account, LeftOver(missing, draft.inputs.head.dates.end, why))
 
 
 def _settled(

@@ -12,6 +12,7 @@ from tallystick.billing.calculate import BillInputs, Draft, calculate_bill
 from tallystick.billing.calculate.inputs import BillMemo
 from tallystick.billing.calculate.memos import with_memos
 from tallystick.billing.diff import BillChange, Outcome, Stamp, create_bill
+from tallystick.billing.elsewhere import check_not_doubled
 from tallystick.billing.errors import BillNotFound, LineItemNotFound, NothingToBill
 from tallystick.billing.explain import LineExplanation, explanation
 from tallystick.billing.ledger_save import release
@@ -21,7 +22,7 @@ from tallystick.billing.memo_store import memos_on
 from tallystick.billing.memos import delete_memos_of
 from tallystick.billing.save import write_changes
 from tallystick.billing.selection import selection_of, zone_of
-from tallystick.billing.store import delete_lines_of, existing_bills, key_of, lines_by_bill
+from tallystick.billing.store import delete_lines_of, existing_bills, key_of, lines_by_bill, lock_bills
 from tallystick.billing.usage import UsageQueries
 from tallystick.billing.verify import Verification, compare
 from tallystick.kernel.periods import BillingFrequency, local_date
@@ -112,9 +113,12 @@ def explain_line(tx: Transaction, bill_id: str, line_id: str) -> LineExplanation
 
 
 def set_status(tx: Transaction, bill_id: str, status: BillStatus) -> BillAnswer:
-    """Approve a bill, or take the approval back. Raises ResourceNotFound, BillLocked."""
+    """Approve a bill, or take the approval back. Raises ResourceNotFound, BillLocked, BilledTwice."""
+    lock_bills(tx)
     old = tx.get(Bill, bill_id, lock=True)
     new = old.approve(tx.clock.now(), tx.actor) if status is BillStatus.APPROVED else old.reopen()
+    if new.status is BillStatus.APPROVED and new is not old:
+        check_not_doubled(tx, [old])
     return with_lines(tx, [tx.update(old, new) if new != old else old])[0]
 
 
@@ -138,7 +142,11 @@ def delete_bill(tx: Transaction, bill_id: str) -> BillAnswer:
 
 
 def approve_bills(tx: Transaction, bill_ids: Sequence[str]) -> int:
-    """Approve these bills, all or none; gives how many were pending. Raises InvalidBody, BillLocked."""
+    """Approve these bills, all or none; gives how many were pending.
+
+    Raises InvalidBody, BillLocked, BilledTwice.
+    """
+    lock_bills(tx)
     wanted = sorted({bill_id.lower() for bill_id in bill_ids})
     bills = tx.find(Bill, lock=True, id=wanted)
     unknown = sorted(set(wanted) - {bill.id for bill in bills})
@@ -151,7 +159,8 @@ def approve_bills(tx: Transaction, bill_ids: Sequence[str]) -> int:
 
 
 def approve_period(tx: Transaction, last_date: date, frequency: BillingFrequency) -> int:
-    """Approve all bills of a period that are pending; gives how many."""
+    """Approve all bills of a period that are pending, or none; gives how many. Raises BilledTwice."""
+    lock_bills(tx)
     clauses = period_clauses(last_date, frequency)
     bills = tx.load(Bill, tx.select(Bill, *clauses).with_for_update())
     return approve(tx, [bill for bill in bills if not bill.locked])
@@ -165,7 +174,10 @@ def period_clauses(last_date: date, frequency: BillingFrequency) -> list[ColumnE
 
 
 def approve(tx: Transaction, bills: Sequence[Bill]) -> int:
-    """Approve bills that are loaded and locked for it; gives how many were pending. Raises BillLocked."""
+    """Approve bills that are loaded and locked for it, all or none; gives how many were pending.
+
+    `lock_bills` is held. Raises BillLocked, BilledTwice.
+    """
     now = tx.clock.now()
     changes = []
     for old in bills:
@@ -174,6 +186,7 @@ def approve(tx: Transaction, bills: Sequence[Bill]) -> int:
             audit = {"version": old.version + 1, "dt_last_modified": now, "last_modified_by": tx.actor}
             new = msgspec.structs.replace(new, **audit)
             changes.append(BillChange(outcome=Outcome.UPDATED, old=old, new=new))
+    check_not_doubled(tx, [change.new for change in changes])
     for first in range(0, len(changes), APPROVED_AT_ONCE):
         write_changes(tx, changes[first : first + APPROVED_AT_ONCE])
     return len(changes)

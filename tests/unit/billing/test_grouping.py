@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import product
 
+import msgspec
 import pytest
 
 from tallystick.accounts.account import Account
@@ -12,14 +13,18 @@ from tallystick.accounts.contract import Contract
 from tallystick.balances.charge import Charge, ChargeEntityType, ChargeLineItemType
 from tallystick.balances.commitment import Commitment, CommitmentFee
 from tallystick.billing import service
-from tallystick.billing.bill import BillAnswer
+from tallystick.billing.bill import BillAnswer, BillStatus
+from tallystick.billing.bill_config import get_bill_config
 from tallystick.billing.bill_job import BillJob, BillJobBillingFrequency, JobCause
+from tallystick.billing.by_itself import AutoApproval
+from tallystick.billing.errors import BilledTwice
 from tallystick.billing.failure import bill_failures
 from tallystick.billing.jobs import recalculate_job
 from tallystick.billing.verify import Verification
 from tallystick.catalogue.product import Product
 from tallystick.kernel.periods import BillingFrequency
 from tallystick.organizations.bill_grouping_key import BillGroupingKey
+from tallystick.organizations.organization_config import TimePeriodUnit
 from tallystick.pricing.plan import Plan
 from tests.unit.billing.conftest import FEB, JAN, MAR, Books
 
@@ -319,6 +324,63 @@ def test_switching_consolidation_on_starts_fresh_bills(overlapping: Books) -> No
     assert totals(books, acme)[:2] == [("2024-02-01", "10.00")] * 2
 
 
+def test_of_bills_before_and_after_the_switch_one_is_approved(overlapping: Books) -> None:
+    books, acme = overlapping, overlapping.account("acme")
+    attach(books, acme, books.plan("10"))
+    books.run()
+    old = books.bill(acme)
+    books.configure(
+        consolidate_bills=True,
+        auto_approve_bills_grace_period=1,
+        auto_approve_bills_grace_period_unit=TimePeriodUnit.HOURS,
+    )
+    books.run(last_date_in_billing_period=date(2024, 1, 31))
+    (fresh,) = (bill for bill in books.bills(acme) if bill.id != old.id)
+    with pytest.raises(BilledTwice):
+        approve(books, old, fresh)
+    with books.database.transaction(books.org_id) as tx, pytest.raises(BilledTwice):
+        service.approve_period(tx, date(2024, 1, 31), BillingFrequency.MONTHLY)
+    with books.database.reading(books.org_id) as tx:
+        assert AutoApproval(books.database).next_due(tx) is None  # neither, before a person has said which
+    approve(books, fresh)
+    with books.database.transaction(books.org_id) as tx, pytest.raises(BilledTwice):
+        service.set_status(tx, old.id, BillStatus.APPROVED)
+    with books.database.transaction(books.org_id) as tx:
+        service.delete_bill(tx, old.id)
+    assert books.bill(acme).status is BillStatus.APPROVED
+
+
+@pytest.mark.parametrize(
+    ("exclusive", "numbers", "expected"),
+    [
+        pytest.param(True, ("PO-1", "PO-2"), {"PO-1", "PO-2"}, id="each contract's own"),
+        pytest.param(True, (None, "PO-2"), {"PO-A", "PO-2"}, id="one without: the account's"),
+        pytest.param(False, ("PO-1", "PO-1"), {"PO-1"}, id="shared, and the same"),
+        pytest.param(False, ("PO-1", "PO-2"), {"PO-A"}, id="shared, and different: the account's"),
+    ],
+)
+def test_a_contracts_own_bill_carries_its_purchase_order_number(
+    overlapping: Books,
+    exclusive: bool,  # noqa: FBT001 - a table's row
+    numbers: tuple[str | None, str | None],
+    expected: set[str],
+) -> None:
+    books, acme = overlapping, overlapping.account("acme", purchase_order_number="PO-A")
+    key = books.create(BillGroupingKey(name="key", exclusive=exclusive))
+    for number, amount in zip(numbers, ("5", "6"), strict=True):
+        under = contract(books, acme, key)
+        books.change(Contract, under.id, purchase_order_number=number)
+        attach(books, acme, books.plan("10"), under)
+        charge(books, acme, amount, date(2024, 1, 20), under)
+    books.run()
+    for end in (date(2024, 1, 20), date(2024, 2, 1)):  # the charges' bills, and the plans'
+        assert {b.purchase_order_number for b in books.bills(acme) if b.end_date == end} == expected
+    attach(books, acme, books.plan("1"))
+    books.run()
+    collective = next(bill for bill in books.bills(acme) if bill.bill_total == D("1.00"))
+    assert collective.purchase_order_number == "PO-A"
+
+
 def test_a_preview_is_of_what_is_not_grouped(overlapping: Books) -> None:
     books, acme = overlapping, overlapping.account("acme")
     own = books.create(BillGroupingKey(name="own", exclusive=True))
@@ -382,6 +444,41 @@ def test_a_late_charge_joins_the_charges_of_its_day(
     for _ in range(2):
         books.run(at=datetime(2024, 2, 5, tzinfo=UTC))
         assert totals(books, acme) == [("2024-01-18", "3.00")]
+
+
+@pytest.mark.parametrize(
+    ("state", "cause", "why"),
+    [
+        pytest.param("locked", JobCause.REQUEST, "is locked", id="a locked bill"),
+        pytest.param("approved", JobCause.CLOSED, "is approved", id="an approved one, by schedule"),
+        pytest.param("closed", JobCause.REQUEST, "the books are closed", id="no bill, in closed books"),
+    ],
+)
+def test_what_comes_too_late_for_its_bill_is_told(
+    books: Books, state: str, cause: JobCause, why: str
+) -> None:
+    acme, day = books.account("acme"), date(2024, 1, 18)
+    if state == "closed":
+        with books.database.transaction(books.org_id) as tx:
+            config = get_bill_config(tx)
+            tx.update(config, msgspec.structs.replace(config, bill_lock_date=FEB.date()))
+    else:
+        charge(books, acme, "1", day)
+        books.run(at=datetime(2024, 1, 20, tzinfo=UTC))
+        approve(books, books.bill(acme), lock=state == "locked")
+    before = books.bills(acme)
+    charge(books, acme, "2", day)
+    books.run(at=datetime(2024, 2, 5, tzinfo=UTC), cause=cause)
+    assert books.bills(acme) == before
+    assert failures(books, acme) == ["left_over"]
+    (told,) = books.told("billing.bill.failed")
+    assert told["newDto"]["code"] == "left_over"
+    assert why in told["newDto"]["message"]
+    late = books.told("billing.charge.created")[-1]["newDto"]["id"]
+    books.change(Charge, late, bill_date=date(2024, 2, 5))
+    books.run(cause=cause)
+    assert totals(books, acme)[-1] == ("2024-02-05", "2.00")
+    assert len(books.told("billing.bill.failed")) == 1
 
 
 def test_a_late_fee_joins_what_is_on_the_bill_of_its_day(books: Books) -> None:

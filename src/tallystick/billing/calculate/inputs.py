@@ -302,7 +302,10 @@ Charging = PlanTerms | GroupTerms
 
 
 class BillHead(msgspec.Struct, frozen=True, kw_only=True):
-    """Which bill it is: the account's only one of its end and grouping (`due.grouping_of`)."""
+    """Which bill it is: the account's only one of its end and grouping (`due.grouping_of`).
+
+    purchase_order_number: of the contracts that it is for; None is the account's.
+    """
 
     grouping: str
     frequency: BillingFrequency
@@ -313,6 +316,7 @@ class BillHead(msgspec.Struct, frozen=True, kw_only=True):
     bill_date: date
     due_date: date
     external_invoice_date: date
+    purchase_order_number: str | None = None
 
 
 class BillMemo(msgspec.Struct, frozen=True):
