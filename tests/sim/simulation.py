@@ -41,6 +41,9 @@ class Simulation:
     attached: dict[str, Any] = field(default_factory=dict)
     sent: dict[str, Sent] = field(default_factory=dict)
     locked: dict[str, Any] = field(default_factory=dict)
+    memos: dict[str, tuple[str, Decimal]] = field(default_factory=dict)
+    product: str = ""
+    reasons: tuple[str, str] = ("", "")
     balances: list[str] = field(default_factory=list)
     charges: int = 0
 
@@ -68,6 +71,9 @@ class Simulation:
             self._send_again,
             self._change_plan,
             self._settle_bill,
+            self._put_memo,
+            self._change_memo,
+            self._take_back_approval,
             self._pay_ahead,
             self._promise,
             self._charge,
@@ -77,7 +83,10 @@ class Simulation:
     # --- what happens ---------------------------------------------------------------------------
 
     def _set_up(self) -> None:
-        product = self.world.product()
+        product = self.product = self.world.product()
+        kinds = ("creditreasons", "debitreasons")
+        credit, debit = (self.world.post(f"picklists/{kind}", {"name": "Why"})["id"] for kind in kinds)
+        self.reasons = (credit, debit)
         miles = self.world.aggregation(self.world.meter(product)["id"], "SUM", "distance", name="Miles")["id"]
         for number in range(3):
             plan = self.world.plan(product, f"plan{number}", standingCharge=self.random.randint(0, 50))["id"]
@@ -256,6 +265,45 @@ class Simulation:
         for commitment in self._all("commitments", pageSize=100):
             assert commitment["amountSpent"] == spent.get(commitment["id"], D(0)) <= commitment["amount"]
 
+    def _put_memo(self) -> None:
+        """Put a credit or a debit on a bill that is not locked, approved or not."""
+        if bill := self._open_bill():
+            is_credit = self.random.random() < 0.5
+            kind, reason = ("credit", self.reasons[0]) if is_credit else ("debit", self.reasons[1])
+            amount = D(self.random.randint(1, 99_999)).scaleb(-2)
+            body = {
+                "amount": amount,
+                "description": "By hand",
+                "productId": self.product,
+                "accountingProductId": self.product,
+                "servicePeriodStartDate": bill["startDateTimeUTC"],
+                "servicePeriodEndDate": bill["endDateTimeUTC"],
+                f"{kind}ReasonId": reason,
+            }
+            memo = self.world.post(f"bills/{bill['id']}/{kind}lineitems", body)
+            owed = -amount if is_credit else amount
+            self.memos[memo["id"]] = (bill["id"], owed)
+            after = self.world.get(f"bills/{bill['id']}")
+            assert (after["status"], after["billTotal"]) == (
+                bill["status"],
+                bill["billTotal"] + owed,
+            )
+
+    def _change_memo(self) -> None:
+        """Take a memo off its bill, unless that is locked by now."""
+        if bill := self._open_bill():
+            for memo in self.world.get(f"bills/{bill['id']}/creditlineitems")["data"][:1]:
+                self.world.delete(f"bills/{bill['id']}/creditlineitems/{memo['id']}")
+                del self.memos[memo["id"]]
+
+    def _take_back_approval(self) -> None:
+        if (bill := self._open_bill()) and bill["status"] == "APPROVED":
+            self.world.put(f"bills/{bill['id']}/status", {"status": "PENDING"})
+
+    def _open_bill(self) -> Any:
+        bills = [b for b in self._bills() if not b["locked"]]
+        return self.random.choice(bills) if bills else None
+
     # --- bills, and what must hold --------------------------------------------------------------
 
     def _bill_everything(self, today: date) -> None:
@@ -292,6 +340,9 @@ class Simulation:
         for bill in bills:
             lines = self._lines(bill["id"])
             assert bill["billTotal"] == sum((line["convertedSubtotal"] for line in lines), D(0))
+            by_hand = {x["id"]: x["convertedSubtotal"] for x in lines if x["lineItemType"].endswith("_MEMO")}
+            given = {i: amount for i, (bill_id, amount) in self.memos.items() if bill_id == bill["id"]}
+            assert by_hand == given, "a memo was lost or changed"
             if bill["id"] in self.locked:
                 assert lines == self.locked[bill["id"]], "a locked bill changed"
                 continue

@@ -145,3 +145,8 @@ def test_line_ids_are_ids_and_follow_their_bill(key: str) -> None:
     assert str(UUID(made)) == made
     assert made == line_id(BILL_ID, key)
     assert made[:13] == BILL_ID[:13]
+
+
+def test_what_is_taken_after_a_span_leaves_nothing_more_of_it() -> None:
+    span = Period(utc(2024, 1, 1), utc(2024, 1, 10))
+    assert list(outside(span, [span, Period(utc(2024, 1, 12), utc(2024, 1, 15))])) == []

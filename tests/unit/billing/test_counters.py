@@ -181,3 +181,13 @@ def test_a_month_costs_each_day_what_is_held_on_it(
         for x in june
         if cumulative
     )
+
+
+def test_a_price_that_holds_for_no_whole_day_charges_nothing() -> None:
+    old = counter([("0", "0", "2")], name="old", end_date=utc(2024, 6, 10, 6))
+    short = counter(
+        [("0", "0", "50")], name="short", start_date=utc(2024, 6, 10, 6), end_date=utc(2024, 6, 10, 9)
+    )
+    new = counter([("0", "0", "3")], name="new", start_date=utc(2024, 6, 10, 9))
+    found = billed(seats((6, 1, 15), price=[old, short, new]))
+    assert found == [(DEBIT, "30.00")]  # 15 x 2; nobody pays 50
