@@ -11,6 +11,7 @@ from decimal import Decimal
 from random import Random
 from typing import Any
 
+from tests.sim.crashing import CrashingWorld
 from tests.support.world import ApiError, World
 
 D = Decimal
@@ -33,7 +34,7 @@ class Sent:
 class Simulation:
     """A world, what was sent to it, and what its locked bills looked like when they were locked."""
 
-    world: World
+    world: World | CrashingWorld
     random: Random
     months: int = 4
     accounts: dict[str, str] = field(default_factory=dict)
@@ -104,7 +105,7 @@ class Simulation:
         return D(self.random.randint(1, 99_999)).scaleb(-self.random.randint(2, 5))
 
     def _send(self, days_ago: int = 0) -> None:
-        now = self.world.live.clock.now()
+        now = self.world.now()
         batch = []
         for _ in range(self.random.randint(1, 5)):
             code = self.random.choice(list(self.accounts))
@@ -120,7 +121,7 @@ class Simulation:
 
     def _send_again(self) -> None:
         if self.sent:
-            recent = self.world.live.clock.now() - timedelta(days=30)
+            recent = self.world.now() - timedelta(days=30)
             uids = self.random.sample(sorted(self.sent), min(3, len(self.sent)))
             again = [self._measurement(u) for u in uids if self.sent[u].ts > recent]
             if again:
@@ -133,7 +134,7 @@ class Simulation:
 
     def _change_plan(self) -> None:
         code = self.random.choice(list(self.accounts))
-        old, today = self.attached[code], self.world.live.clock.now().date()
+        old, today = self.attached[code], self.world.now().date()
         if str(today) > old["startDate"][:10]:
             body = {
                 "accountId": self.accounts[code],
@@ -158,7 +159,7 @@ class Simulation:
 
     def _pay_ahead(self) -> None:
         """Open a balance for some account, or put something into one, or take something out."""
-        now = self.world.live.clock.now()
+        now = self.world.now()
         if len(self.balances) < len(self.accounts) and self.random.random() < MORE_BALANCES:
             start = now - timedelta(days=self.random.randint(0, 40))
             end = now + timedelta(days=self.random.randint(1, 60))
@@ -189,7 +190,7 @@ class Simulation:
 
     def _promise(self) -> None:
         """Make a commitment for some account, with one of the ways of charging what is beyond it."""
-        start = self.world.live.clock.now().date() - timedelta(days=self.random.randint(0, 30))
+        start = self.world.now().date() - timedelta(days=self.random.randint(0, 30))
         beyond = [
             {},
             {"overageSurchargePercent": self.random.randint(-20, 20)},
@@ -208,7 +209,7 @@ class Simulation:
 
     def _charge(self) -> None:
         """Charge some account something, or give it something back, on a day about now."""
-        now = self.world.live.clock.now()
+        now = self.world.now()
         self.charges += 1
         body = {
             "name": "Extra",

@@ -174,6 +174,10 @@ class World(Api):
         )
         super().__init__(live.url, made.org_id, made.access_key_id, made.api_secret)
 
+    def now(self) -> datetime:
+        """Give the present instant."""
+        return self.live.clock.now()
+
     def at(self, moment: str) -> Self:
         """Move the clock to a date or an instant, UTC."""
         instant = datetime.fromisoformat(moment)
