@@ -21,12 +21,12 @@ demo: setup ## bill a month of real usage in a throw-away home and show the bill
 test: setup ## run the tests on two cores; one folder with ARGS=tests/unit/rating
 	$(PYTEST) -n 2 $(ARGS)
 
-check: setup ## format, lint, types, imports and tests: what a change must pass
+check: setup ## format, lint, types, imports, tests and their coverage: what a change must pass
 	@echo "check: format"  && $(BIN)/ruff format --check .
 	@echo "check: lint"    && $(BIN)/ruff check .
 	@echo "check: types"   && $(BIN)/mypy
 	@echo "check: imports" && $(BIN)/lint-imports --no-cache
-	@echo "check: tests"   && $(MAKE) --no-print-directory test
+	@echo "check: tests"   && $(MAKE) --no-print-directory test ARGS=--cov
 
 bench: setup ## measure ingest, queries and billing, and print a table
 	$(BIN)/python -m tests.bench $(ARGS)
@@ -35,7 +35,7 @@ golden: setup ## write the golden bills anew, then read what changed
 	$(PYTEST) tests/golden --update-golden $(ARGS)
 	git --no-pager diff --stat -- tests/golden
 
-sim: setup ## rehearse months of random customers against the invariants, longer than the tests do
+sim: setup ## rehearse months of random customers, longer than the tests do; kill the server with ARGS="--crash 50"
 	$(BIN)/python -m tests.sim $(ARGS)
 
 lock: setup ## choose package versions anew within pyproject.toml and write requirements.lock
