@@ -39,6 +39,10 @@ CREDITS = frozenset(
 "What is taken off, or put on, after the charges; it stands by itself, before the total."
 
 
+MOST_EXPLAINED = 1000
+"A bill with more lines has no appendix, and says so; each line can be explained by itself."
+
+
 class BillDocument(msgspec.Struct, frozen=True, kw_only=True):
     """What a bill's document is made from."""
 
@@ -56,7 +60,8 @@ def bill_page(made: BillDocument) -> Page:
     """Set out a bill."""
     bill, words, formats = made.bill, made.words, made.formats
     groups = list(_groups(made))
-    appendix = made.appendix and bool(made.lines)
+    appendix = made.appendix and 0 < len(made.lines) <= MOST_EXPLAINED
+    summary = _summary(made)
     return Page(
         language=formats.locale.language,
         direction=formats.direction,
@@ -67,11 +72,11 @@ def bill_page(made: BillDocument) -> Page:
         vendor=vendor_of(made.settings, made.organization, formats, words),
         customer_label=words.bill_to,
         customer=customer_of(made.account, formats),
-        facts=facts_of(bill, formats, words),
+        facts=[*facts_of(bill, formats, words), summary[-1]],  # the total may be many pages on
         columns=[words.description, words.quantity, words.price, words.amount],
         groups=groups,
         empty="" if groups else words.no_lines,
-        summary=_summary(made),
+        summary=summary,
         notes=_notes(made),
         payment_title=words.payment,
         payment=paragraphs(made.settings.payment_instructions, formats) if bill.bill_total > 0 else [],
@@ -166,8 +171,10 @@ def _summary(made: BillDocument) -> list[list[str]]:
 
 
 def _notes(made: BillDocument) -> list[str]:
-    """Say at which rates prices were converted."""
-    return [
+    """Say at which rates prices were converted, and that an appendix was left out."""
+    count = len(made.lines)
+    left_out = made.words.appendix_left_out.format(count=made.formats.number(Decimal(count)))
+    rates = [
         made.words.rate.format(
             from_currency=made.formats.text(each.from_currency),
             rate=made.formats.number(each.multiplier),
@@ -175,6 +182,7 @@ def _notes(made: BillDocument) -> list[str]:
         )
         for each in made.bill.currency_conversions
     ]
+    return [*rates, left_out] if made.appendix and count > MOST_EXPLAINED else rates
 
 
 def _steps(made: BillDocument, line: LineItem) -> Steps:

@@ -22,9 +22,6 @@ from tallystick.statements.documents.words import words_of
 from tallystick.statements.layout import Statement
 from tallystick.statements.service import latest_statement
 
-MOST_EXPLAINED = 1000
-"A bill with more lines has no appendix; each line can be explained by itself."
-
 
 def bill_document(tx: Transaction, bill_id: str, *, appendix: bool | None) -> BillDocument:
     """Load a bill as it is sent. appendix: how each amount came about; None as the settings say.
@@ -44,7 +41,7 @@ def bill_document(tx: Transaction, bill_id: str, *, appendix: bool | None) -> Bi
         settings=settings,
         formats=formats,
         words=words_of(formats.locale.language),
-        appendix=wanted and len(lines) <= MOST_EXPLAINED,
+        appendix=wanted,
     )
 
 

@@ -36,6 +36,7 @@ class Words(msgspec.Struct, frozen=True, kw_only=True):
     payment: str
     appendix: str
     appendix_note: str
+    appendix_left_out: str
     page: str
     no_lines: str
     span: str
@@ -75,6 +76,10 @@ WORDS: Final[dict[str, Words]] = {
         payment="Payment",
         appendix="Appendix: how each amount came about",
         appendix_note="Each step can be checked with a pocket calculator.",
+        appendix_left_out=(
+            "This invoice has {count} lines, too many for an appendix. "
+            "How each amount came about is told on request."
+        ),
         page="Page {page} of {pages}",
         no_lines="Nothing was charged in this period.",
         span="Period",
@@ -112,6 +117,10 @@ WORDS: Final[dict[str, Words]] = {
         payment="Zahlung",
         appendix="Anhang: So kommt jeder Betrag zustande",
         appendix_note="Jeder Schritt lässt sich mit dem Taschenrechner nachrechnen.",
+        appendix_left_out=(
+            "Diese Rechnung hat {count} Positionen, zu viele für einen Anhang. "
+            "Wie jeder Betrag zustande kam, teilen wir auf Anfrage mit."
+        ),
         page="Seite {page} von {pages}",
         no_lines="In diesem Zeitraum ist nichts berechnet worden.",
         span="Zeitraum",
@@ -149,6 +158,10 @@ WORDS: Final[dict[str, Words]] = {
         payment="Paiement",
         appendix="Annexe : l’origine de chaque montant",
         appendix_note="Chaque étape se vérifie avec une calculatrice de poche.",
+        appendix_left_out=(
+            "Cette facture compte {count} lignes, trop pour une annexe. "
+            "Le calcul de chaque montant est communiqué sur demande."
+        ),
         page="Page {page} sur {pages}",
         no_lines="Rien n’a été facturé pour cette période.",
         span="Période",
@@ -186,6 +199,10 @@ WORDS: Final[dict[str, Words]] = {
         payment="Pago",
         appendix="Anexo: de dónde sale cada importe",
         appendix_note="Cada paso puede comprobarse con una calculadora.",
+        appendix_left_out=(
+            "Esta factura tiene {count} líneas, demasiadas para un anexo. "
+            "El cálculo de cada importe se comunica a petición."
+        ),
         page="Página {page} de {pages}",
         no_lines="No se ha facturado nada en este período.",
         span="Período",
@@ -223,6 +240,10 @@ WORDS: Final[dict[str, Words]] = {
         payment="Pagamento",
         appendix="Allegato: come nasce ogni importo",
         appendix_note="Ogni passaggio si può verificare con una calcolatrice.",
+        appendix_left_out=(
+            "Questa fattura ha {count} righe, troppe per un allegato. "
+            "Il calcolo di ogni importo è comunicato su richiesta."
+        ),
         page="Pagina {page} di {pages}",
         no_lines="Nessun addebito in questo periodo.",
         span="Periodo",
@@ -260,6 +281,10 @@ WORDS: Final[dict[str, Words]] = {
         payment="Betaling",
         appendix="Bijlage: hoe elk bedrag tot stand komt",
         appendix_note="Elke stap is met een rekenmachine na te rekenen.",
+        appendix_left_out=(
+            "Deze factuur heeft {count} regels, te veel voor een bijlage. "
+            "Hoe elk bedrag tot stand kwam, delen wij op verzoek mee."
+        ),
         page="Pagina {page} van {pages}",
         no_lines="In deze periode is niets in rekening gebracht.",
         span="Periode",
@@ -297,6 +322,10 @@ WORDS: Final[dict[str, Words]] = {
         payment="Pagamento",
         appendix="Anexo: a origem de cada valor",
         appendix_note="Cada passo pode ser verificado com uma calculadora.",
+        appendix_left_out=(
+            "Esta fatura tem {count} linhas, demasiadas para um anexo. "
+            "O cálculo de cada valor é comunicado a pedido."
+        ),
         page="Página {page} de {pages}",
         no_lines="Nada foi faturado neste período.",
         span="Período",
@@ -334,6 +363,7 @@ WORDS: Final[dict[str, Words]] = {
         payment="お支払い",
         appendix="付録：各金額の計算根拠",
         appendix_note="各計算は電卓で確認できます。",
+        appendix_left_out="この請求書は{count}行あり、付録を省略しています。各金額の計算はご請求により開示します。",
         page="{page} / {pages} ページ",
         no_lines="この期間のご請求はありません。",
         span="期間",
@@ -371,6 +401,10 @@ WORDS: Final[dict[str, Words]] = {
         payment="الدفع",
         appendix="ملحق: كيف حُسب كل مبلغ",
         appendix_note="يمكن التحقق من كل خطوة بآلة حاسبة.",
+        appendix_left_out=(
+            "تحتوي هذه الفاتورة على {count} سطرًا، وهو أكثر من أن يتسع له الملحق. "
+            "يُقدَّم بيان حساب كل مبلغ عند الطلب."
+        ),
         page="صفحة {page} من {pages}",
         no_lines="لم يُحتسب أي مبلغ في هذه الفترة.",
         span="الفترة",

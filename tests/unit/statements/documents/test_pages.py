@@ -11,7 +11,7 @@ from tallystick.billing.bill import BillStatus
 from tallystick.billing.line_item import LineItem
 from tallystick.billing.line_item import LineItemType as T
 from tallystick.organizations.organization_config import CurrencyConversion
-from tallystick.statements.documents.bill_page import bill_page
+from tallystick.statements.documents.bill_page import MOST_EXPLAINED, bill_page
 from tallystick.statements.documents.page import address_lines
 from tallystick.statements.documents.settings import DocumentSettings
 from tallystick.statements.documents.statement_page import MOST_ROWS, StatementDocument, statement_page
@@ -122,6 +122,7 @@ def test_head() -> None:
         ["Billing period", "May 1, 2024 \u2013 May 31, 2024"],
         ["Account", "acme"],
         ["Purchase order", "PO-7"],
+        ["Total due (USD)", "$1.00"],
     ]
     assert page.draft == ""
     pending = bill_page(document(line("1.00"), status=BillStatus.PENDING, sequential_invoice_number="X-9"))
@@ -149,6 +150,14 @@ def test_the_appendix_explains_each_line() -> None:
         ("1. Storage", "$1.00"),
         ("2. Mail", "$2.00"),
     ]
+
+
+def test_a_bill_too_long_for_an_appendix_says_so() -> None:
+    page = bill_page(document(*(line("1.00") for _ in range(MOST_EXPLAINED + 1))))
+    assert page.appendix == []
+    assert page.notes[0].startswith("This invoice has 1,001 lines, too many for an appendix.")
+    without = document(*(line("1.00") for _ in range(MOST_EXPLAINED + 1)))
+    assert bill_page(msgspec.structs.replace(without, appendix=False)).notes == []
 
 
 @pytest.mark.parametrize(
