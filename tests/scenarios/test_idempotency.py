@@ -139,6 +139,29 @@ def test_of_many_at_once_one_is_carried_out(world: World) -> None:
     assert len(world.get("accounts")["data"]) == 1
 
 
+def test_what_takes_several_transactions_is_done_with_a_key_as_without(world: World) -> None:
+    plan = world.plan(world.product(), standingCharge=10)["id"]
+    world.attach(world.account()["id"], plan, "2025-05-01")
+    (bill,) = world.run_bills(billingFrequency="MONTHLY", lastDateInBillingPeriod="2025-05-31")
+    answer = post(world, f"bills/{bill['id']}/statement/csv", {}, "k1")
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["downloadUrl"]
+
+
+def test_a_webhook_is_made_together_with_its_answer(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    credentials = {"type": "M3TER_SIGNED_REQUEST", "apiKey": "key-1", "secret": "open sesame"}
+    hook = {"name": "H", "description": "D", "url": "http://1.1.1.1/", "credentials": credentials}
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("the disk is full")
+
+    monkeypatch.setattr(idempotency, "keep_answer", fail)
+    assert post(world, "integrationdestinations/webhooks", hook, "k1").status_code == 500
+    monkeypatch.undo()
+    assert world.get("integrationdestinations/webhooks")["data"] == []
+    assert post(world, "integrationdestinations/webhooks", hook, "k1").status_code == 200
+
+
 def test_what_says_itself_what_is_new_takes_no_keys(world: World) -> None:
     world.meter(world.product())
     measurement = world.measure("acme", "2025-05-01T00:00:00Z", uid="u1")
@@ -166,6 +189,8 @@ def test_only_what_does_no_harm_twice_takes_no_keys() -> None:
         "previewBalanceTransactionSchedule",
         "evaluateCalculation",
         "verifyBill",
+        "createBillCsvStatement",  # several transactions, and only a link in the end
+        "testWebhook",  # a receiver may take its time, which no transaction waits for
         "queryUsage",
         "queryBillData",
         "getArchivedLookupTableRevisionData",

@@ -62,7 +62,8 @@ def statement_routes() -> Iterator[Route]:
     path, link = "bills/{id}/statement", ObjectUrl
     yield _route("GET", f"{path}/json", READ_BILL, link_json, "getBillJsonStatement", answer=link)
     yield _route("GET", f"{path}/csv", READ_BILL, link_csv, "getBillCsvStatement", answer=link)
-    yield _route("POST", f"{path}/csv", CREATE, make_csv, "createBillCsvStatement", answer=link)
+    made: dict[str, Any] = {"answer": link, "repeatable": True}
+    yield _route("POST", f"{path}/csv", CREATE, make_csv, "createBillCsvStatement", **made)
     yield Route(
         "GET",
         TO_DOWNLOAD,

@@ -42,7 +42,8 @@ def webhook_routes() -> Iterator[Route]:
         answer=WebhookDestination,
         query=(QueryParameter("active", bool),),
     )
-    yield _route("POST", "/{id}/test", "update", test, "testWebhook", "Try a webhook out", answer=Delivery)
+    tried: dict[str, Any] = {"answer": Delivery, "repeatable": True}
+    yield _route("POST", "/{id}/test", "update", test, "testWebhook", "Try a webhook out", **tried)
     query = (*paging(LARGEST_PAGE), *(QueryParameter(f.name, f.kind) for f in FILTERS))
     listed: dict[str, Any] = {"answer": Page[Delivery], "query": query}
     under = "/{id}/deliveries"
@@ -74,12 +75,18 @@ def _route(
 
 def create(call: Call) -> WebhookDestination:
     """Make a webhook; its secret is kept and never shown. Raises InvalidBody."""
-    return call.services.webhooks.create(call.org_id, call.principal.id, call.body)
+    webhooks = call.services.webhooks
+    webhooks.check(call.body)
+    with call.writing() as tx:
+        return webhooks.create(tx, call.body)
 
 
 def update(call: Call) -> WebhookDestination:
     """Replace a webhook. Raises ResourceNotFound, StaleVersion, InvalidBody."""
-    return call.services.webhooks.update(call.org_id, call.principal.id, call.path["id"], call.body)
+    webhooks = call.services.webhooks
+    webhooks.check(call.body)
+    with call.writing() as tx:
+        return webhooks.update(tx, call.path["id"], call.body)
 
 
 def activate(call: Call) -> WebhookDestination:

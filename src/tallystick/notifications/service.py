@@ -19,6 +19,7 @@ from tallystick.notifications.webhook import (
 )
 from tallystick.platform.database import Database
 from tallystick.platform.http_out import HttpOut
+from tallystick.platform.resources import Transaction
 from tallystick.platform.resources.wire import encode
 from tallystick.platform.sealed import Sealer
 
@@ -40,19 +41,22 @@ class Webhooks:
         """Where messages to webhooks are put."""
         return Outbox(self.clock)
 
-    def create(self, org_id: str, actor: str, request: WebhookDestinationRequest) -> WebhookDestination:
-        """Make a webhook. Raises InvalidBody."""
+    def check(self, request: WebhookDestinationRequest) -> None:
+        """Refuse what would never be called, before a transaction: name servers take their time.
+
+        Raises InvalidBody.
+        """
         check_url(self.out, request)
-        with self.database.transaction(org_id, actor) as tx:
-            return create_webhook(tx, request, self.sealer)
+
+    def create(self, tx: Transaction, request: WebhookDestinationRequest) -> WebhookDestination:
+        """Make a webhook that was checked. Raises InvalidBody."""
+        return create_webhook(tx, request, self.sealer)
 
     def update(
-        self, org_id: str, actor: str, webhook_id: str, request: WebhookDestinationRequest
+        self, tx: Transaction, webhook_id: str, request: WebhookDestinationRequest
     ) -> WebhookDestination:
-        """Replace a webhook. Raises ResourceNotFound, StaleVersion, InvalidBody."""
-        check_url(self.out, request)
-        with self.database.transaction(org_id, actor) as tx:
-            return update_webhook(tx, webhook_id, request, self.sealer)
+        """Replace a webhook that was checked. Raises ResourceNotFound, StaleVersion, InvalidBody."""
+        return update_webhook(tx, webhook_id, request, self.sealer)
 
     def test(self, org_id: str, webhook_id: str) -> Delivery:
         """Send a message now, once, also to a webhook that is switched off; give what came of it.

@@ -66,7 +66,8 @@ class Rig:
             type=SignedType.M3TER_SIGNED_REQUEST, api_key="key-1", secret=secret
         )
         request = WebhookDestinationRequest(name="n", description="d", url=url, credentials=credentials)
-        return self.webhooks.create(self.org_id, "test", request).id
+        with self.database.transaction(self.org_id, "test") as tx:
+            return self.webhooks.create(tx, request).id
 
     def put(self, webhook_id: str, value: int = 1, entity_id: str | None = None, **more: Any) -> str:
         message = Message(
