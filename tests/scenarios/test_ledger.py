@@ -95,6 +95,11 @@ def test_a_balance_is_worth_what_its_transactions_come_to(world: World, account:
     }
     names = [e["eventName"] for e in world.get("events", pageSize=5)["data"]]
     assert "billing.balanceamount.updated" in names
+    fields = world.get("events/fields", eventName="billing.balanceamount.updated")["events"]
+    assert {"new.amount", "old.amount"} <= set(fields["billing.balanceamount.updated"])
+    calculation = "new.amount < 160 AND old.amount >= 160"
+    asked = {"eventName": "billing.balanceamount.updated", "calculation": calculation}
+    assert world.post("notifications/evaluate", asked)["success"] is True
     changed = world.put(path, balance_body(account, name="Renamed", version=1))
     assert (changed["amount"], changed["version"]) == (D("150.01"), 2)
     assert codes(world.put(path, balance_body(account, currency="EUR", version=2), expect=400))["currency"]

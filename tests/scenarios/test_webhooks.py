@@ -93,6 +93,9 @@ def test_a_webhook_inside_is_refused(world: World, url: str) -> None:
     body = {"name": "Hook", "description": "x", "url": url, "credentials": credentials}
     problems = world.post(PATH, body, expect=400)["errors"]
     assert [problem["field"] for problem in problems] == ["url", "credentials.secret"]
+    body["credentials"] = {**CREDENTIALS, "destination": "NOWHERE"}
+    problems = world.post(PATH, body, expect=400)["errors"]
+    assert [(p["field"], p["code"]) for p in problems] == [("credentials.destination", "unknown_value")]
 
 
 def test_the_command_line_lists_tries_and_sends_again(

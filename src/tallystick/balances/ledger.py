@@ -13,7 +13,7 @@ from sqlalchemy import func, select, update
 from tallystick.balances.balance import Balance
 from tallystick.balances.balance_transaction import BalanceTransaction
 from tallystick.balances.rules import BalanceTransactionsSummary, may_overdraw, summarize
-from tallystick.events.declared import domain_event
+from tallystick.events.declared import STATES, domain_event
 from tallystick.events.record import append_event
 from tallystick.kernel.decimals import ZERO
 from tallystick.kernel.errors import invariant
@@ -24,7 +24,7 @@ from tallystick.platform.resources.wire import InvalidBody, answer
 
 E = TypeVar("E", bound=Entity)
 
-AMOUNT_CHANGED = domain_event("billing.balanceamount.updated", Balance)
+AMOUNT_CHANGED = domain_event("billing.balanceamount.updated", Balance, STATES["updated"])
 "A balance is worth something else; new and old are the whole balance."
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import update
 from tallystick.calc.errors import ExpressionError
 from tallystick.calc.expression import Compiled, compile_expression
 from tallystick.calc.values import Kind
-from tallystick.catalogue.aggregation import Aggregation, Segment, segments_stay
+from tallystick.catalogue.aggregation import CONTRACT_METHODS, Aggregation, Segment, segments_stay
 from tallystick.catalogue.lookup_find import lookup_problems
 from tallystick.catalogue.product import Product
 from tallystick.catalogue.scope import stays_in_scope
@@ -104,7 +104,7 @@ class WrittenCompoundAggregation(CompoundAggregation, kw_only=True):
 
     meter_id: Id | None = None
     target_field: str | None = None
-    aggregation: Method | None = None
+    aggregation: Annotated[Method | None, CONTRACT_METHODS] = None
     segmented_fields: list[str] = []
     default_value: NonNegative | None = None
     custom_sql: str | None = None

@@ -28,12 +28,17 @@ _WORDS: Final[Mapping[Any, str]] = {
     list: "array",
     dict: "object",
 }
-_domain_events: dict[str, type[msgspec.Struct]] = {}
+Told = tuple[type[msgspec.Struct], tuple[str, ...]]
+_domain_events: dict[str, Told] = {}
 
 
-def domain_event(name: str, facts: type[msgspec.Struct]) -> str:
-    """Declare an event that is no change of a resource, with the type of its facts. Gives its name."""
-    invariant(_domain_events.setdefault(name, facts) is facts, f"the event {name} is declared twice")
+def domain_event(name: str, facts: type[msgspec.Struct], states: tuple[str, ...] = ("new",)) -> str:
+    """Declare an event that is no change of a resource, with the type of its facts. Gives its name.
+
+    states: ("new", "old") tells the facts as they were, too.
+    """
+    told = (facts, states)
+    invariant(_domain_events.setdefault(name, told) == told, f"the event {name} is declared twice")
     return name
 
 
@@ -58,12 +63,10 @@ def _declared() -> Iterator[tuple[str, dict[str, str]]]:
         for kind, states in STATES.items():
             fields = {f"{state}.{field}": word for state in states for field, word in words.items()}
             yield f"{declared.event}.{kind}", fields
-    for name, facts in _domain_events.items():
+    for name, (facts, states) in _domain_events.items():
         hints = typing.get_type_hints(facts, include_extras=True)
-        fields = {
-            f"new.{f.encode_name}": _word(bare_type(hints[f.name])) for f in msgspec.structs.fields(facts)
-        }
-        yield name, fields
+        words = {f.encode_name: _word(bare_type(hints[f.name])) for f in msgspec.structs.fields(facts)}
+        yield name, {f"{state}.{field}": word for state in states for field, word in words.items()}
 
 
 def resource_words(declared: Resource) -> dict[str, str]:

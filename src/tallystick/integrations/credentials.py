@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Meta
 
+from tallystick.platform.external_systems import ExternalSystem
 from tallystick.platform.resources import Entity, Hidden, resource
 from tallystick.platform.sealed import Sealer
 
@@ -36,21 +37,7 @@ class CredentialsType(StrEnum):
 KNOWN_DESTINATIONS: Final = Meta(
     description="One of the original API, or of an adapter beyond it.",
     extra_json_schema={
-        "enum": [
-            "WEBHOOK",
-            "NETSUITE",
-            "STRIPE",
-            "STRIPE_TEST",
-            "AWS",
-            "PADDLE",
-            "PADDLE_SANDBOX",
-            "SALESFORCE",
-            "XERO",
-            "CHARGEBEE",
-            "QUICKBOOKS",
-            "QUICKBOOKS_SANDBOX",
-            "M3TER",
-        ],
+        "enum": [each.value for each in ExternalSystem],
         "x-extensible-enum": ["ACCOUNTING_FILE", "MAIL"],
     },
 )

@@ -11,6 +11,7 @@ from sqlalchemy import update
 
 from tallystick.kernel.problems import Problem
 from tallystick.notifications.signing import secret_problem
+from tallystick.platform.external_systems import ExternalSystem
 from tallystick.platform.http_out import AddressRefused, HttpOut
 from tallystick.platform.ids import new_id
 from tallystick.platform.resources import (
@@ -46,7 +47,8 @@ class SignedCredentialsRequest(msgspec.Struct, kw_only=True, rename="camel"):
     empty: bool | None = None
     type: SignedType
     name: str | None = None
-    destination: str | None = None
+    destination: ExternalSystem | None = None
+    "Whatever it says, it is the webhook."
     api_key: Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$(?!\n)")]
     secret: Secret
 

@@ -196,6 +196,7 @@ def _engine(url: str, pool_size: int) -> Engine:
         max_overflow=pool_size,
         json_serializer=encode_whole,
         json_deserializer=parse,
+        hide_parameters=True,  # an error of the database is logged, and values may be secrets
         connect_args={"options": "-c timezone=UTC", "prepare_threshold": 3},
     )
 
