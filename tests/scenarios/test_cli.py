@@ -1,5 +1,6 @@
 """The main job from the command line: usage in, bills out, explained and verified."""
 
+import gzip
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -125,6 +126,37 @@ def test_a_run_that_changes_nothing_still_lists_the_bills(capsys: Output) -> Non
             == 0
         )
         assert "20.00 USD in 1 bill" in capsys.readouterr().out
+
+
+def test_exports_are_ordered_awaited_and_saved(
+    capsys: Output, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "usage.csv").write_text(CSV)
+    assert run("ingest", "usage.csv", "--ts-column", "date") == 0
+    capsys.readouterr()
+    assert run("export", "usage", "2025-05-03", "2025-05-04", "--meter", "storage", "--json") == 0
+    saved = json.loads(capsys.readouterr().out)
+    assert saved["job"]["status"] == "SUCCEEDED"
+    rows = gzip.decompress(Path(saved["file"]).read_bytes()).decode().splitlines()
+    assert {row.split(",")[-1] for row in rows} == {"measure.gb", "600.5"}  # the next day's 0.5 is not in it
+    assert run("export", "download", saved["job"]["id"], "--out", "again.gz") == 0
+    assert capsys.readouterr().out == "again.gz written.\n"
+    assert (tmp_path / "again.gz").read_bytes() == Path(saved["file"]).read_bytes()
+    assert run("export", "operational", "accounts", "account-plans", "--format", "jsonl", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["file"].endswith(".zip")
+    assert run("export", "usage", "yesterday", "2025-05-04") == 1
+    assert "yesterday: write it as 2026-02-01" in capsys.readouterr().err
+    assert run("export", "operational", "dragons") == 1
+    assert "operationalDataTypes[0]" in capsys.readouterr().err
+    assert not [*tmp_path.glob(".*.part")]
+
+
+def test_a_test_clock_is_refused_where_bills_were_made(capsys: Output) -> None:
+    assert run("bill", "run", "--month", "2025-05") == 0
+    assert run("testclock", "show") == 1
+    assert run("testclock", "move", "2026-02-01") == 1
+    assert "Rehearse in one that has none" in capsys.readouterr().err
 
 
 def test_what_was_rejected_is_told(capsys: Output, tmp_path: Path) -> None:

@@ -1,8 +1,12 @@
 """An organization is rehearsed on a clock of its own, moved through the API."""
 
+import json
 import time
 from typing import Any
 
+import pytest
+
+from tallystick.cli.main import make_app
 from tests.support.world import World
 
 
@@ -29,6 +33,24 @@ def test_a_year_passes_for_one_organization_only(world: World) -> None:
     other = World(world.live)
     assert other.account("third")["dtCreated"] == "2025-06-01T00:00:00Z"
     other.close()
+
+
+def test_the_command_line_moves_the_clock_and_waits(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    variables = {"URL": world.url, "ORG": world.org_id, "ACCESS_KEY": world.key, "API_SECRET": world.secret}
+    for name, value in variables.items():
+        monkeypatch.setenv(f"TALLYSTICK_{name}", value)
+    for words, stands in (
+        (["testclock", "move", "2024-01-01"], "2024-01-01T00:00:00Z"),
+        (["testclock", "move", "2024-06-01T02:00+02:00"], "2024-06-01T00:00:00Z"),
+        (["testclock", "show"], "2024-06-01T00:00:00Z"),
+    ):
+        assert not make_app(words)([*words, "--json"])
+        clock = json.loads(capsys.readouterr().out)
+        assert (clock["now"], clock["status"]) == (stands, "READY")
+    make_app(["testclock", "show"])(["testclock", "show"])
+    assert capsys.readouterr().out == "The test clock stands at 2024-06-01T00:00:00Z.\n"
 
 
 def test_usage_is_taken_up_to_the_test_clock(world: World) -> None:

@@ -17,7 +17,6 @@ from rich.table import Table
 from rich.text import Text
 
 from tallystick.cli.billing import (
-    UUID,
     Bill,
     bill_view,
     bills_of_request,
@@ -25,6 +24,7 @@ from tallystick.cli.billing import (
     explanation_of,
     find_bill,
     find_line,
+    id_of,
     run_job,
     total_of,
 )
@@ -189,7 +189,7 @@ def job_request(client: Client, scope: Scope) -> dict[str, Any]:
     if last:
         request["lastDateInBillingPeriod"] = last.isoformat()
     if scope.account:
-        request["accountIds"] = [_account_id(client, name) for name in scope.account]
+        request["accountIds"] = [id_of(client, "accounts", name) for name in scope.account]
     return request
 
 
@@ -201,15 +201,6 @@ def last_day(month: str) -> date:
         return date(year, number, calendar.monthrange(year, number)[1])
     except ValueError as error:
         raise CommandError(f"--month {month}: write it as 2026-01.") from error
-
-
-def _account_id(client: Client, name: str) -> str:
-    if UUID.fullmatch(name):
-        return name
-    found = client.get("accounts", codes=name)["data"]
-    if not found:
-        raise CommandError(f"There is no account with the code {name}.")
-    return str(found[0]["id"])
 
 
 class JobBar:

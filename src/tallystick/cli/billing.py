@@ -63,6 +63,19 @@ def largest_first(bills: Iterable[Bill]) -> list[Bill]:
     return sorted(bills, key=lambda bill: (-total_of(bill), bill.get("accountCode", "")))
 
 
+def id_of(client: Client, path: str, named: str) -> str:
+    """Give the id of something that is named by its id or its code. path: such as accounts.
+
+    Raises CommandError.
+    """
+    if UUID.fullmatch(named):
+        return named
+    found = client.get(path, codes=named)["data"]
+    if not found:
+        raise CommandError(f"There is no {path.removesuffix('s')} with the code {named}.")
+    return str(found[0]["id"])
+
+
 def find_bill(client: Client, name: str) -> Bill:
     """Read a bill with its lines: by its id, or the latest one of the account with this code."""
     if UUID.fullmatch(name):

@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
+from email.message import Message
+from pathlib import Path
 from threading import Lock
 from typing import Any, Self
 
@@ -106,6 +108,28 @@ class Client:
         """Read a file below the organization's path. Raises Refused, CommandError."""
         return self._send("GET", path, query=query, body=None, repeatable=True)
 
+    def download(self, link: str, out: Path | None) -> Path:
+        """Save what a signed link gives, whole or not at all. out: None takes the server's name for it.
+
+        Raises Refused, CommandError.
+        """
+        try:
+            with self._http.stream("GET", link) as answer:
+                if answer.is_error:
+                    answer.read()
+                    raise refusal(answer)
+                place = out or Path(_file_name(answer))
+                draft = place.with_name(f".{place.name}.part")
+                with draft.open("wb") as file:
+                    for piece in answer.iter_bytes():
+                        file.write(piece)
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from error
+        except OSError as error:
+            raise CommandError(f"The file cannot be written: {error}") from error
+        draft.replace(place)
+        return place
+
     def _send(
         self,
         method: str,
@@ -200,6 +224,13 @@ def refusal(answer: httpx.Response) -> Refused:
             f"{answer.request.url} answered {answer.status_code} {answer.reason_phrase}: is it a Tallystick?"
         )
     return Refused(message, status=answer.status_code, code=code, problems=problems, request_id=request_id)
+
+
+def _file_name(answer: httpx.Response) -> str:
+    """Give the name that the server has for a file, without any folder."""
+    header = Message()
+    header["content-disposition"] = answer.headers.get("content-disposition", "")
+    return Path(header.get_filename("") or answer.url.path).name
 
 
 def _retry_after_s(answer: httpx.Response) -> float:

@@ -79,6 +79,23 @@ GROUPS = {
             "pdf": "Save a bill as PDF, as it is sent to the customer.",
         },
     ),
+    "export": (
+        client_group,
+        "Save usage, or what is stored, as files.",
+        {
+            "usage": "Export measurements.",
+            "operational": "Export accounts, plans, bills and what else is stored.",
+            "download": "Save the file of an export that was made already.",
+        },
+    ),
+    "testclock": (
+        client_group,
+        "See an organization's test clock, and move it on.",
+        {
+            "show": "Show where the test clock stands.",
+            "move": "Start the test clock, or move it on.",
+        },
+    ),
     "webhook": (
         client_group,
         "See webhooks and what they were sent, try them out.",

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from decimal import Decimal
 from typing import Any
 
@@ -67,6 +68,12 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], 
     for row in rows:
         made.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
     return made
+
+
+def spinner(label: str) -> AbstractContextManager[Any]:
+    """Show on standard error that something is being waited for; where that is no terminal, nothing."""
+    console = on_error()
+    return console.status(label) if console.is_terminal else nullcontext()
 
 
 def counted(count: int, noun: str) -> str:
