@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, Inexact, InvalidOperation
 from itertools import chain
 from typing import Annotated, Any
 
@@ -23,7 +23,7 @@ from tallystick.platform.resources.wire import (
     parse,
     reader,
 )
-from tallystick.usage.store.model import fits
+from tallystick.usage.store.model import DECIMAL_DIGITS, fits
 from tallystick.usage.store.schema import NUMBER
 
 MOST_MEASUREMENTS = 1000
@@ -87,9 +87,12 @@ class _Batch(msgspec.Struct):
     measurements: Annotated[list[Measurement], Meta(min_length=1, max_length=MOST_MEASUREMENTS)]
 
 
-_DECODER = msgspec.json.Decoder(_Batch, float_hook=Decimal)
-_ROW_DECODER = msgspec.json.Decoder(Measurement, float_hook=Decimal)
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, InvalidOperation)
+# Arrow reads beyond its own memory for a Decimal of more than 50 places: it stores 0, another number, or ends
+# the process. What the store can keep passes this context as it is; anything else is read with care.
+_NUMBERS = Context(prec=DECIMAL_DIGITS, Emin=0, Emax=DECIMAL_DIGITS, traps=[Inexact, InvalidOperation])
+_DECODER = msgspec.json.Decoder(_Batch, float_hook=_NUMBERS.create_decimal)
+_ROW_DECODER = msgspec.json.Decoder(Measurement, float_hook=_NUMBERS.create_decimal)
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, InvalidOperation, Inexact)
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -144,7 +147,7 @@ def write_measurement(measurement: Measurement) -> msgspec.Raw:
 def is_storable(measurements: Sequence[Measurement]) -> bool:
     """Tell at once whether all codes, numbers and instants of measurements are such as can be stored.
 
-    A False may be a false alarm; a True is certain.
+    A False may be a false alarm; a True is certain. measurements: as the decoders of this file give them.
     """
     codes = {m.account for m in measurements} | {m.meter for m in measurements}
     if not all(map(_CODE.fullmatch, codes)):

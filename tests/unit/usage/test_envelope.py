@@ -19,7 +19,11 @@ from tallystick.usage.envelope import (
     utc,
     write_measurement,
 )
+from tallystick.usage.store.blocks import make_block
+from tallystick.usage.store.model import Slot, fits
 
+ID = "0196a000-0000-7000-8000-000000000000"
+NOW = datetime(2025, 5, 1, tzinfo=UTC)
 GOOD = {"meter": "flights", "account": "ORD", "ts": "2025-05-01T00:00:00Z"}
 
 
@@ -91,6 +95,8 @@ def test_reads_numbers_exactly(text: str, expected: str) -> None:
         pytest.param("0.0000000000001", "out_of_range", id="13 digits after the point"),
         pytest.param("1e400", "out_of_range", id="beyond any double"),
         pytest.param("1e999999999", "out_of_range", id="a huge exponent"),
+        pytest.param("1e-51", "out_of_range", id="Arrow would make it 0"),
+        pytest.param("1e-99999999", "out_of_range", id="Arrow would end the process"),
     ],
 )
 def test_refuses_values_that_are_no_number_or_do_not_fit(text: str, code: str) -> None:
@@ -163,14 +169,32 @@ def test_writes_a_measurement_as_it_was_sent() -> None:
 
 
 @given(
-    value=st.one_of(st.integers(-(10**30), 10**30), st.decimals(allow_nan=False, allow_infinity=False)),
-    ts=st.datetimes(timezones=st.just(UTC)),
+    digits=st.text("00009", min_size=1, max_size=70).map(lambda text: text.lstrip("0") or "0"),
+    places=st.integers(0, 90),
+    sign=st.sampled_from(["", "-"]),
+    as_exponent=st.booleans(),
 )
-def test_the_glance_lets_nothing_pass_that_cannot_be_stored(value: Any, ts: datetime) -> None:
+def test_a_number_is_stored_as_it_was_sent_or_refused(
+    digits: str, places: int, sign: str, *, as_exponent: bool
+) -> None:
+    padded = digits.rjust(places + 1, "0")
+    plain = f"{padded[: len(padded) - places]}.{padded[len(padded) - places :]}".rstrip(".")
+    text = sign + (f"{digits}e-{places}" if as_exponent else plain)
+    try:
+        read = number(text)
+    except InvalidBody:
+        assert not fits(Decimal(text)) or len(digits) > 38 or places > 24
+        return
+    block = make_block(
+        org_id=ID, meter_ids=[ID], account_ids=[ID], ts=[NOW], uids=["u"], fields={Slot.number(0): [read]}
+    )
+    assert block["n0"].to_pylist() == [Decimal(text)]
+
+
+@given(value=st.integers(-(10**30), 10**30), ts=st.datetimes(timezones=st.just(UTC)))
+def test_the_glance_lets_nothing_pass_that_cannot_be_stored(value: int, ts: datetime) -> None:
     passes = is_storable([Measurement(meter="m", account="a", ts=ts, measure={"x": value})])
-    places = Decimal(value).scaleb(12, context=None) if abs(Decimal(value)) < 10**26 else None
-    exact = places is not None and places == places.to_integral_value()
-    assert not passes or (exact and EARLIEST <= ts < LATEST + timedelta(days=1))
+    assert not passes or (abs(value) < 10**26 and EARLIEST <= ts < LATEST + timedelta(days=1))
 
 
 def test_other_offsets_are_told_in_utc() -> None:

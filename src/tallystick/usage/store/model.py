@@ -55,10 +55,10 @@ class Slot(msgspec.Struct, frozen=True, order=True):
 
 def fits(value: Decimal) -> bool:
     """Tell whether the store keeps every digit of `value`: 26 before the point and 12 after it."""
-    exponent = value.as_tuple().exponent
+    _, digits, exponent = value.as_tuple()
     if not isinstance(exponent, int) or abs(value) >= _LARGEST:
         return False
-    return exponent >= -DECIMAL_PLACES or value.normalize().as_tuple().exponent >= -DECIMAL_PLACES  # type: ignore[operator]
+    return exponent >= -DECIMAL_PLACES or not any(digits[exponent + DECIMAL_PLACES :])
 
 
 ANY = "*"
