@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from tallystick.accounts.account_plan import AccountPlan
 from tallystick.billing import service
-from tallystick.billing.bill import BillStatus
+from tallystick.billing.bill import Bill, BillAnswer, BillStatus
 from tallystick.billing.bill_job import BillJob, BillJobStatus
 from tallystick.billing.failure import bill_failures
 from tallystick.billing.jobs import TASK, BillRunner, cancel_job, create_job, recalculate_job
@@ -233,6 +233,41 @@ def test_two_runs_at_once_make_one_bill_each(books: Books, plan: Plan) -> None:
     assert len(books.bills()) == 20
     numbers = sorted(bill.sequential_invoice_number or "" for bill in books.bills())
     assert numbers == [f"INV-{n}" for n in range(101, 121)]  # none twice, none left out
+
+
+def test_invoice_numbers_under_eight_runs_approvals_and_deletions_at_once(books: Books, plan: Plan) -> None:
+    """No number twice and none left out; that of a deleted bill, also of the last one, is not given again."""
+    books.configure(bill_prefix="INV-", sequence_start_number=100)
+    accounts = [books.account(f"a{n:02}", plan) for n in range(24)]
+    jobs = [books.order(account_ids=[a.id for a in accounts[n::8]]) for n in range(8)]
+
+    def run_and_approve(job: BillJob) -> None:
+        books.runner(chunk=1).run(books.org_id, job.id)
+        with books.database.transaction(books.org_id) as tx:
+            mine = [bill.id for bill in tx.find(Bill, account_id=job.account_ids)]
+            assert service.approve_bills(tx, mine) == 3
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(run_and_approve, jobs))
+    assert numbers(books) == list(range(101, 125))
+    deleted = sorted(books.bills(), key=number_of)[-8:]
+
+    def delete_and_bill_anew(bill: BillAnswer) -> None:
+        with books.database.transaction(books.org_id) as tx:
+            service.delete_bill(tx, bill.id)
+        books.run(account_ids=[bill.account_id])
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(delete_and_bill_anew, deleted))
+    assert numbers(books) == [*range(101, 117), *range(125, 133)]
+
+
+def number_of(bill: BillAnswer) -> int:
+    return int((bill.sequential_invoice_number or "").removeprefix("INV-"))
+
+
+def numbers(books: Books) -> list[int]:
+    return sorted(map(number_of, books.bills()))
 
 
 def test_the_invoice_numbers_start_anew_where_configured(books: Books, plan: Plan) -> None:
