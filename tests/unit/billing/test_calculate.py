@@ -22,6 +22,7 @@ from tests.unit.billing.drafts import (
     aggregation,
     amounts,
     bill_inputs,
+    counter,
     priced,
     utc,
 )
@@ -204,17 +205,41 @@ def test_a_pricings_minimum_is_prorated_by_the_days_it_holds() -> None:
     assert amounts(calculate_bill(OnPlan(prices=[price]).bill())) == [("MINIMUM_SPEND", "10.00")]  # 10/31
 
 
-def test_a_product_credit_takes_no_more_than_the_products_usage() -> None:
+@pytest.mark.parametrize(
+    ("price", "on", "lines"),
+    [
+        pytest.param("0.5", {"standing": "10"}, ["20.00", "-10.00", "10.00"], id="less than the usage"),
+        pytest.param("1.2", {"standing": "10"}, ["20.00", "-24.00", "10.00"], id="20 of usage, 4 of 10"),
+        pytest.param("5", {"standing": "10"}, ["20.00", "-30.00", "10.00"], id="100, at most 20 + 10"),
+        pytest.param(
+            *("5", {"standing": "10", "minimum": "25"}, ["20.00", "-30.00", "25.00", "10.00"]),
+            id="the minimum is owed: 20 - 20 count toward it",
+        ),
+        pytest.param("5", {"counters": False}, ["20.00", "30.00", "-50.00"], id="and counters: 15 x 2"),
+        pytest.param(
+            "5",
+            {"counters": True},
+            ["20.00", "-30.00", "0.00"],
+            id="what counters give back: 20 - 30 leave nothing",
+        ),
+        pytest.param(
+            *("5", {"counters": True, "standing": "15"}, ["20.00", "-30.00", "15.00", "-5.00"]),
+            id="20 - 30 + 15 leave 5",
+        ),
+    ],
+)
+def test_a_product_credit_takes_no_more_than_the_products_other_lines(
+    price: str, on: dict[str, Any], lines: list[str]
+) -> None:
+    """counters: 15 seats are held; in advance, they were paid on the bill before, and are given back now."""
+    in_advance = on.get("counters")
+    held = [(date(2023, 12, 1), D(15)), *([(date(2024, 1, 1), D(0))] if in_advance else [])]
+    seats = [counter(running_total_bill_in_advance=in_advance)] if "counters" in on else []
     charge = priced([("0", "0", "1")])
-    credit = priced([("0", "0", "5")], aggregation("Free"), "free", type=PricingType.PRODUCT_CREDIT)
-    on = OnPlan(standing="10", minimum="25", prices=[charge, credit])
-    # 20 of usage less at most 20 of 100: 0 counts toward the minimum
-    assert amounts(calculate_bill(on.bill("20"))) == [
-        ("USAGE", "20.00"),
-        ("USAGE_CREDIT", "-20.00"),
-        ("MINIMUM_SPEND", "25.00"),
-        ("STANDING_CHARGE", "10.00"),
-    ]
+    credit = priced([("0", "0", price)], aggregation("Free"), "free", type=PricingType.PRODUCT_CREDIT)
+    others = {"prices": [charge, credit], "start": utc(2023, 12, 1), "counters": seats}
+    january = OnPlan(**{**on, **others}).bill("20", 1, counters={("account", "seats"): held})
+    assert sorted(x.converted for x in calculate_bill(january).lines) == sorted(map(D, lines))
 
 
 def test_a_global_credit_takes_no_more_than_the_whole_bill() -> None:

@@ -93,6 +93,29 @@ def test_credits_are_told_apart_too_but_global_ones_are_not() -> None:
         assert found == [("USAGE", None, "50.00"), ("USAGE", "east-code", "75.00"), *expected]
 
 
+@pytest.mark.parametrize(
+    ("mode", "parent"),
+    [
+        pytest.param(MODES.PARENT_SUMMARY, ["125.00", "-135.00", "10.00"], id="as one: 125 + 10"),
+        pytest.param(
+            MODES.PARENT_BREAKDOWN, ["50.00", "75.00", "-54.00", "-81.00", "10.00"], id="40 and 60 %"
+        ),
+        pytest.param(MODES.CHILD, ["50.00", "-50.00", "10.00"], id="apart: 40 % of 125, for usage only"),
+    ],
+)
+def test_a_pooled_credit_beyond_usage(mode: ChildBillingMode, parent: list[str]) -> None:
+    """A credit of 200 for usage of 125 and a standing charge of 10."""
+    credit = priced([("0", "200", "0")], aggregation("Free"), "free", type=PricingType.PRODUCT_CREDIT)
+    on = OnPlan(standing="10", prices=[priced(), credit])
+    used = {"account": "400", "east": "600"}
+    assert [amount for _, _, amount in billed(family(on, used, mode))] == parent
+    if mode is MODES.CHILD:
+        assert billed(family(on, used, mode, "east")) == [
+            ("USAGE", "east-code", "75.00"),
+            ("USAGE_CREDIT", "east-code", "-75.00"),
+        ]
+
+
 def test_the_explanation_names_the_share() -> None:
     draft = calculate_bill(family(OnPlan(prices=[priced()]), USED, MODES.PARENT_BREAKDOWN))
     line = lines_of(draft, BILL_ID)[1]

@@ -228,6 +228,14 @@ def test_the_reserve_that_ends_first_is_used_up_first() -> None:
     assert [(x.balance_id, x.converted) for x in draft.lines if x.drawn] == [("early", -80), ("late", -20)]
 
 
+def test_a_product_credit_for_a_standing_charge_comes_before_what_is_drawn_for_it() -> None:
+    """Usage of 100 and 40 standing, less a credit of 120: 100 of the usage, 20 of the standing charge."""
+    credit = priced([("0", "0", "1.2")], aggregation("Free"), "free", type=PricingType.PRODUCT_CREDIT)
+    draft = bill(balance("1000"), on=OnPlan(standing="40", prices=[*DOLLAR_A_GB, credit]))
+    assert drawn(draft) == [("BALANCE_CONSUMED", "-20.00")]
+    assert draft.total == ZERO
+
+
 def test_a_product_credit_comes_before_what_is_drawn() -> None:
     credit = priced([("0", "0", "0.3")], aggregation("Free"), "free", type=PricingType.PRODUCT_CREDIT)
     draft = bill(balance("1000"), on=OnPlan(prices=[*DOLLAR_A_GB, credit]))

@@ -10,7 +10,7 @@ from tallystick.billing.calculate.counters import charge_counters
 from tallystick.billing.calculate.draft import Draft, DraftLine
 from tallystick.billing.calculate.draw_down import draw_from_ledger
 from tallystick.billing.calculate.fees import add_commitment_fees
-from tallystick.billing.calculate.global_credits import cap_to_products, cap_to_total
+from tallystick.billing.calculate.global_credits import cap_to_products, cap_to_total, extend_to_products
 from tallystick.billing.calculate.group_minimums import add_group_minimums
 from tallystick.billing.calculate.inputs import BillInputs
 from tallystick.billing.calculate.memos import apply_memos
@@ -39,6 +39,7 @@ STEPS: tuple[Step, ...] = (
     add_commitment_fees,
     add_charges,
     convert_lines,  # what came since
+    extend_to_products,  # what usage left of product credits, against lines that count for no minimum
     break_down,  # of rounded lines, so that their parts sum to them
     draw_from_ledger,  # of what is owed, to the cent and of each account; before credits on the whole bill
     cap_to_total,  # after rounding, so that a credit can be compared with the bill to the cent

@@ -12,6 +12,7 @@ from tallystick.balances.commitment import Commitment
 from tallystick.balances.rules import may_overdraw
 from tallystick.billing.calculate.convert import converted_to
 from tallystick.billing.calculate.draft import Draft, DraftLine, Drawn
+from tallystick.billing.calculate.global_credits import OTHERS
 from tallystick.billing.calculate.inputs import BillInputs, GroupTerms
 from tallystick.billing.calculate.ledger_inputs import Reserve
 from tallystick.billing.calculate.overage import Overage, charge_overage
@@ -186,7 +187,7 @@ def _still_owed(lines: Iterable[DraftLine]) -> tuple[dict[str, Decimal], Refunde
     refunded: Refunded = {}
     for paid in (line for line in lines if is_product_credit(line) or line.line_item_type is REFUND):
         left = -paid.converted
-        for line in (x for x in reversed(lines) if _pays(paid, x)):
+        for line in sorted((x for x in reversed(lines) if _pays(paid, x)), key=_is_fixed):
             taken = max(ZERO, min(left, owed[line.key]))
             owed[line.key] -= taken
             left -= taken
@@ -199,12 +200,16 @@ def _still_owed(lines: Iterable[DraftLine]) -> tuple[dict[str, Decimal], Refunde
 def _pays(paid: DraftLine, line: DraftLine) -> bool:
     """Tell whether a credit or a refund is given for a line: for usage that it counts."""
     if paid.line_item_type is not REFUND:
-        return line.line_item_type is LineItemType.USAGE and line.product_id == paid.product_id
+        return line.line_item_type in OTHERS and line.product_id == paid.product_id
     if not (line.derivation.is_of_usage or _is_top_up(line)) or paid.account_plan_id != line.account_plan_id:
         return False
     if paid.pricing_id is not None:
         return line.pricing_id == paid.pricing_id and line.derivation.is_of_usage
     return isinstance(paid.terms, GroupTerms) or (paid.terms is not None and line.is_under(paid.terms))
+
+
+def _is_fixed(line: DraftLine) -> bool:
+    return not line.derivation.is_of_usage
 
 
 def _is_top_up(line: DraftLine) -> bool:
