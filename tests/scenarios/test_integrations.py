@@ -319,6 +319,15 @@ def test_mappings_in_both_directions(world: World) -> None:
     assert "STRIPE" in {each["name"] for each in config["externalSystems"]}
 
 
+def test_an_external_id_may_hold_a_slash(world: World) -> None:
+    body = {"externalSystem": "XERO", "externalTable": "Contact", "externalId": "eu/9 %2F ü"}
+    made = world.post(
+        "externalmappings", {**body, "m3terEntity": "Account", "m3terId": world.account()["id"]}
+    )
+    found = world.get("externalmappings/externalid/XERO/Contact/eu%2F9%20%252F%20%C3%BC")["data"]
+    assert [each["id"] for each in found] == [made["id"]]
+
+
 def test_stripe_is_asked_what_can_be_mapped(world: World, stripe: StripeStub) -> None:
     made = configure(world, "STRIPE", credentials={"type": "STATIC_API_KEY", "apiKey": KEY})
     path = f"externalmappingconfiguration/values/STRIPE/Account/{made['integrationCredentialsId']}"

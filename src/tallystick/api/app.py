@@ -1,13 +1,14 @@
 """The HTTP application: takes a request along its route, and answers it or its error."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, quote, unquote
 
 from litestar import Litestar, Request, Response
 from litestar.exceptions import HTTPException
@@ -50,6 +51,10 @@ RENEWED = "renewed_session"
 STREAM_CHUNK_BYTES = 1024 * 1024
 "So much of a streamed body is collected before a thread writes it."
 
+SLASH = "\ue02f"
+"Stands for a slash inside of a path parameter until the route is found."
+_ENCODED_SLASH = re.compile(rb"%2f", re.IGNORECASE)
+
 ANYONE = Principal(id=NOBODY, org_id=NOBODY, kind=PrincipalKind.USER, name="anyone", statements=())
 AnyRequest = Request[Any, Any, Any]
 Handler = Callable[[AnyRequest], Awaitable[Response[bytes]]]
@@ -58,7 +63,7 @@ Handler = Callable[[AnyRequest], Awaitable[Response[bytes]]]
 def make_app(services: Services) -> Litestar:
     """Make the ASGI application of these services."""
     threads = ThreadPoolExecutor(WORKER_THREADS, thread_name_prefix="api")
-    return Litestar(
+    return _App(
         route_handlers=[_route_handler(route, services, threads) for route in all_routes()],
         exception_handlers={Exception: _unrouted},
         openapi_config=None,
@@ -66,6 +71,16 @@ def make_app(services: Services) -> Litestar:
         request_max_body_size=None,
         on_shutdown=[lambda: threads.shutdown(wait=True)],
     )
+
+
+class _App(Litestar):
+    """Finds routes by the path as it was sent: `%2F` is part of a value, such as an external id."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        raw = scope.get("raw_path") or b""
+        if _ENCODED_SLASH.search(raw):
+            scope["path"] = unquote(_ENCODED_SLASH.sub(quote(SLASH).encode(), raw).decode("latin-1"))
+        await super().__call__(scope, receive, send)
 
 
 def _route_handler(route: Route, services: Services, threads: ThreadPoolExecutor) -> HTTPRouteHandler:
@@ -112,7 +127,7 @@ def _response(status: int, content: bytes, headers: dict[str, str], request_id: 
 
 def _answer(route: Route, services: Services, request: AnyRequest, raw: bytes) -> Any:
     """Authenticate, check the permission, decode, run the verb, encode if it is not sent as it is."""
-    path: Mapping[str, str] = request.path_params
+    path = {name: value.replace(SLASH, "/") for name, value in request.path_params.items()}
     principal = ANYONE
     if route.permission is not None:
         principal = _principal(request, services, path)
