@@ -1,7 +1,7 @@
 """Measure a bill run from inside one process: `python -m tests.bench.bill_run [ACCOUNTS] [profile]`.
 
-20,000 accounts on a tiered plan with a standing charge, ten measurements each, on the embedded engines;
-prints what the run, a run again, and a recalculation take, and the peak memory.
+20,000 accounts on a plan with a standing charge and five tiered prices, ten measurements of five numbers
+each, on the embedded engines; prints what the run and a run again take, and the peak memory.
 """
 
 import cProfile
@@ -46,6 +46,7 @@ from tallystick.usage.store.writer import GroupedWriter
 
 JAN = datetime(2024, 1, 1, tzinfo=UTC)
 MEASUREMENTS_EACH = 10
+PRICES = 5
 BLOCK = 50_000
 
 
@@ -78,19 +79,25 @@ def set_up(database: Database, org_id: str, accounts: int) -> tuple[str, list[st
         tx.create(Currency(name="US dollar", code="USD"))
         tx.create(default_config())
         product = tx.create(Product(name="Storage", code="storage"))
-        fields = [DataField(category=FieldCategory.MEASURE, code="gb", name="Gigabytes", unit="GB")]
+        fields = [
+            DataField(category=FieldCategory.MEASURE, code=f"gb{n}", name=f"Gigabytes {n}", unit="GB")
+            for n in range(PRICES)
+        ]
         meter = tx.create(Meter(name="Use", code="use", data_fields=fields, derived_fields=[]))
-        aggregation = tx.create(
-            Aggregation(
-                name="Gigabytes",
-                meter_id=meter.id,
-                target_field="gb",
-                aggregation=Method.SUM,
-                rounding=UsageRounding.NONE,
-                quantity_per_unit=Decimal(1),
-                unit="GB",
+        aggregations = [
+            tx.create(
+                Aggregation(
+                    name=field.name,
+                    meter_id=meter.id,
+                    target_field=field.code,
+                    aggregation=Method.SUM,
+                    rounding=UsageRounding.NONE,
+                    quantity_per_unit=Decimal(1),
+                    unit="GB",
+                )
             )
-        )
+            for field in fields
+        ]
         template = tx.create(
             PlanTemplate(
                 product_id=product.id,
@@ -105,15 +112,16 @@ def set_up(database: Database, org_id: str, accounts: int) -> tuple[str, list[st
             PricingBand(lower_limit=Decimal(at), fixed_price=Decimal(0), unit_price=Decimal(price))
             for at, price in (("0", "0.15"), ("500", "0.10"))
         ]
-        tx.create(
-            Pricing(
-                plan_id=plan.id,
-                aggregation_id=aggregation.id,
-                start_date=JAN,
-                cumulative=True,
-                pricing_bands=bands,
+        for aggregation in aggregations:
+            tx.create(
+                Pricing(
+                    plan_id=plan.id,
+                    aggregation_id=aggregation.id,
+                    start_date=JAN,
+                    cumulative=True,
+                    pricing_bands=bands,
+                )
             )
-        )
         made = [
             Account(id=new_id(), version=1, name=f"a{n}", code=f"a{n}", email_address="a@example.com")
             for n in range(accounts)
@@ -140,7 +148,7 @@ def load_usage(store: UsageStore, org_id: str, meter_id: str, account_ids: list[
             account_ids=[a for a, _ in part],
             ts=[JAN + timedelta(days=k, hours=1) for _, k in part],
             uids=[f"{a}-{k}"[-50:] for a, k in part],
-            fields={Slot.number(0): [Decimal(k * 17) for _, k in part]},
+            fields={Slot.number(n): [Decimal(k * 17 + n) for _, k in part] for n in range(PRICES)},
         )
         writer.submit([block]).result()
     writer.close()

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from functools import lru_cache
-from uuid import UUID, uuid5
+from hashlib import sha1
+from string import hexdigits
 
 from tallystick.billing.bill import Bill
 from tallystick.billing.calculate import Draft, DraftLine
@@ -15,12 +16,18 @@ from tallystick.rating.bands import BandCharge, average_unit_price
 
 SHOWN_PLACES = 12
 "What is not a whole number of cents, such as a prorated subtotal, is shown to so many places."
-_TIME_PART = 13
+_VARIANT = {digit: "89ab"[int(digit, 16) % 4] for digit in hexdigits.lower()}
 
 
 def line_id(bill_id: str, key: str) -> str:
-    """Make a line's id: the same for the same bill and key, and as new as its bill in lists."""
-    return bill_id[:_TIME_PART] + str(uuid5(UUID(bill_id), key))[_TIME_PART:]
+    """Make a line's id: the same for the same bill and key, and as new as its bill in lists.
+
+    The time of the bill's id, then a UUIDv5 of bill and key (RFC 9562, 5.5), written without `uuid5`: a bill
+    run makes millions.
+    """
+    name = bytes.fromhex(bill_id.replace("-", "")) + key.encode()
+    made = sha1(name, usedforsecurity=False).hexdigest()
+    return f"{bill_id[:13]}-5{made[13:16]}-{_VARIANT[made[16]]}{made[17:20]}-{made[20:32]}"
 
 
 def bill_of(draft: Draft, bill_id: str) -> Bill:

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Table, TextClause, delete, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.dialects.postgresql.base import PGDialect
 
 from tallystick.billing.bill import Bill
 from tallystick.billing.bill_sequence import bill_sequences
@@ -18,7 +19,7 @@ from tallystick.billing.calculate.inputs import BillInputs
 from tallystick.billing.diff import Existing
 from tallystick.billing.line_item import LineItem
 from tallystick.platform.resources import Entity, Transaction, resource_of
-from tallystick.platform.resources.transaction import among, column_values
+from tallystick.platform.resources.transaction import among
 from tallystick.platform.resources.wire import encode_whole
 
 Rows = Iterable[Mapping[str, Any]]
@@ -87,14 +88,14 @@ def lines_by_bill(tx: Transaction, bill_ids: Sequence[str]) -> dict[str, list[Li
 
 def insert_entities(tx: Transaction, cls: type[Entity], entities: Sequence[Entity]) -> None:
     """Store many new entities in one statement."""
-    insert_rows(tx, resource_of(cls).table, [column_values(e) for e in entities])
+    if entities:
+        tx.execute(_insert_entities(cls), {"org_id": tx.org_id, "rows": encode_whole(entities)})
 
 
 def update_entities(tx: Transaction, cls: type[Entity], entities: Sequence[Entity]) -> None:
     """Replace many stored entities, by id, in one statement."""
     if entities:
-        rows = _as_json(tx.org_id, map(column_values, entities))
-        tx.execute(_update(resource_of(cls).table), {"rows": rows})
+        tx.execute(_update_entities(cls), {"org_id": tx.org_id, "rows": encode_whole(entities)})
 
 
 def insert_rows(tx: Transaction, table: Table, rows: Rows) -> None:
@@ -148,10 +149,26 @@ def _insert(table: Table) -> TextClause:
 
 
 @cache
-def _update(table: Table) -> TextClause:
-    names = [c.name for c in table.columns if c.name not in {"org_id", "id"}]
-    assigned = ", ".join(f'"{name}" = r."{name}"' for name in names)
-    source = f'json_populate_recordset(NULL::"{table.name}", CAST(:rows AS json)) AS r'
-    own = f'"{table.name}".org_id = r.org_id AND "{table.name}".id = r.id'
-    statement = f'UPDATE "{table.name}" SET {assigned} FROM {source} WHERE {own}'  # noqa: S608 - own names
-    return text(statement)
+def _insert_entities(cls: type[Entity]) -> TextClause:
+    name, fields = resource_of(cls).table.name, resource_of(cls).fields
+    columns = ", ".join(f'"{field.name}"' for field in fields)
+    given = ", ".join(f'r."{field.wire_name}"' for field in fields)
+    chosen = f"SELECT CAST(:org_id AS uuid), {given} FROM {_entities(cls)}"  # noqa: S608 - own names
+    return text(f'INSERT INTO "{name}" (org_id, {columns}) {chosen}')
+
+
+@cache
+def _update_entities(cls: type[Entity]) -> TextClause:
+    declared = resource_of(cls)
+    name, fields = declared.table.name, [f for f in declared.fields if f.name != "id"]
+    assigned = ", ".join(f'"{field.name}" = r."{field.wire_name}"' for field in fields)
+    own = f'"{name}".org_id = CAST(:org_id AS uuid) AND "{name}".id = r.id'
+    return text(f'UPDATE "{name}" SET {assigned} FROM {_entities(cls)} WHERE {own}')  # noqa: S608 - own names
+
+
+def _entities(cls: type[Entity]) -> str:
+    """Read entities from JSON as the API writes them: nothing has to be made of them before."""
+    declared, dialect = resource_of(cls), PGDialect()  # type: ignore[no-untyped-call]
+    types = {field.wire_name: declared.table.c[field.name].type for field in declared.fields}
+    columns = ", ".join(f'"{name}" {kind.compile(dialect)}' for name, kind in types.items())
+    return f"json_to_recordset(CAST(:rows AS json)) AS r({columns})"

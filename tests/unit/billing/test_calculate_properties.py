@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -145,6 +145,7 @@ def test_line_ids_are_ids_and_follow_their_bill(key: str) -> None:
     assert str(UUID(made)) == made
     assert made == line_id(BILL_ID, key)
     assert made[:13] == BILL_ID[:13]
+    assert made[13:] == str(uuid5(UUID(BILL_ID), key))[13:]
 
 
 def test_what_is_taken_after_a_span_leaves_nothing_more_of_it() -> None:
