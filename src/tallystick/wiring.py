@@ -59,7 +59,7 @@ from tallystick.organizations.sessions import Sessions
 from tallystick.organizations.signing_on import SignOns
 from tallystick.organizations.throttle import Throttle
 from tallystick.organizations.tokens import Tokens
-from tallystick.platform.addresses import Allowed
+from tallystick.platform.addresses import Allowed, read_networks
 from tallystick.platform.clickhouse.embedded import EmbeddedClickHouse
 from tallystick.platform.clickhouse.http import HttpClickHouse
 from tallystick.platform.clickhouse.transport import ClickHouse
@@ -193,6 +193,7 @@ def open_services(platform: Platform, step: Step = lambda _: None) -> Iterator[S
             sign_ons=_sign_ons(platform, secret),
             base_url=platform.settings.base_url,
             always_secure=platform.settings.base_url.startswith("https://"),
+            proxies=read_networks(platform.settings.proxies),
             throttle=throttle,
             ingest=Ingest(platform.database, writer, platform.resolution, derive),
             signed_urls=SignedUrls(secret, platform.clock),

@@ -6,6 +6,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from tallystick.platform.addresses import read_networks
 from tests.support.people import ALL, PASSWORD, join, link_token, mail_to, policy
 from tests.support.world import World
 
@@ -63,6 +64,18 @@ def test_a_cookie_behind_tls_is_secure_and_other_sites_cannot_log_anyone_in(worl
     assert (refused.status_code, refused.json()["code"]) == (403, "cross_site")
     _, wrong = log_in(world, ada, "wrong")
     assert (wrong.status_code, "set-cookie" in wrong.headers) == (403, False)
+
+
+def test_behind_a_proxy_of_ours_a_person_comes_from_where_it_says(world: World, ada: str) -> None:
+    forwarded = {"X-Forwarded-For": "198.51.100.1, 203.0.113.9"}
+    log_in(world, ada, **forwarded)
+    object.__setattr__(world.live.services, "proxies", read_networks("127.0.0.0/8"))
+    try:
+        log_in(world, ada, **forwarded)
+    finally:
+        object.__setattr__(world.live.services, "proxies", ())
+    told = world.get("audit", operation="LOGGED_IN")["data"]
+    assert [each["changes"]["address"] for each in told] == ["203.0.113.9", "127.0.0.1"]
 
 
 def test_a_cookie_turns_over_each_hour_and_ends_when_idle(world: World, ada: str) -> None:

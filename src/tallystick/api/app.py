@@ -39,6 +39,7 @@ from tallystick.api.services import Services
 from tallystick.organizations.errors import Unauthenticated
 from tallystick.organizations.principal import Principal, PrincipalKind, require, require_all
 from tallystick.organizations.sessions import IDLE
+from tallystick.platform.addresses import client_address
 from tallystick.platform.database import NOBODY
 from tallystick.platform.ids import new_id
 from tallystick.platform.incoming import IncomingFile
@@ -90,7 +91,7 @@ def _route_handler(route: Route, services: Services, threads: ThreadPoolExecutor
         request_id = new_id()
         try:
             if services.rate_limits is not None and route.limit is not None:
-                services.rate_limits.of_address(route.limit, _address(request))
+                services.rate_limits.of_address(route.limit, _address(request, services))
             takes_body = route.request is not None and not route.streams
             raw = await _body(request, route.body_limit) if takes_body else b""
             loop = asyncio.get_running_loop()
@@ -145,7 +146,7 @@ def _answer(route: Route, services: Services, request: AnyRequest, raw: bytes) -
         query=parse_qs(query.decode("latin-1"), keep_blank_values=True) if query else {},
         body=body,
         raw=raw,
-        address=_address(request),
+        address=_address(request, services),
         headers=request.headers,
     )
     if route.takes_keys and HEADER in request.headers:
@@ -183,9 +184,12 @@ def _carry_out(route: Route, call: Call) -> Any:
     )
 
 
-def _address(request: AnyRequest) -> str:
-    """Give where the request comes from, as the connection has it."""
-    return request.client.host if request.client else ""
+def _address(request: AnyRequest, services: Services) -> str:
+    """Give where the request comes from, as the connection or a proxy of ours has it."""
+    peer = request.client.host if request.client else ""
+    if not services.proxies:
+        return peer
+    return client_address(peer, ",".join(request.headers.getall("x-forwarded-for", [])), services.proxies)
 
 
 def _principal(request: AnyRequest, services: Services, path: Mapping[str, str]) -> Principal:

@@ -1,6 +1,6 @@
 """What handlers work with; `wiring` makes it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tallystick.api.rate_limits import RateLimits
@@ -17,6 +17,7 @@ from tallystick.organizations.sessions import Sessions
 from tallystick.organizations.signing_on import SignOns
 from tallystick.organizations.throttle import Throttle
 from tallystick.organizations.tokens import Tokens
+from tallystick.platform.addresses import Network
 from tallystick.platform.database import Database
 from tallystick.platform.files import Files
 from tallystick.platform.mail import Mailer
@@ -46,6 +47,8 @@ class Services:
     "Where people reach this server, without a slash at the end."
     always_secure: bool
     "People reach this server over TLS only."
+    proxies: Sequence[Network]
+    "Whose X-Forwarded-For is believed."
     retention: UsageRetention
     statements: StatementRunner
     usage_rows: UsageRows

@@ -1,7 +1,7 @@
 """Which network addresses are of the public internet, and which inner ones the operator allows. Pure."""
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
@@ -37,9 +37,38 @@ class Allowed:
         """Tell whether a host may be called at an address."""
         if host.lower().rstrip(".") in self.names:
             return True
-        return is_public(address) or any(
-            each in network for each in {address, real(address)} for network in self.networks
-        )
+        return is_public(address) or is_in(address, self.networks)
+
+
+def read_networks(text: str) -> tuple[Network, ...]:
+    """Read a list of networks, separated by commas. Raises ValueError."""
+    parts = (each.strip() for each in text.split(","))
+    return tuple(ipaddress.ip_network(part, strict=False) for part in parts if part)
+
+
+def client_address(peer: str, forwarded: str, proxies: Sequence[Network]) -> str:
+    """Give where a request comes from: the peer, or behind proxies of ours what the last of them was told.
+
+    forwarded: X-Forwarded-For. Each proxy adds the address it was asked from on the right; what stands left
+    of the first that is no proxy of ours anyone could have written.
+    """
+    for each in (peer, *(part.strip() for part in reversed(forwarded.split(",")))):
+        if not _is_of(each, proxies):
+            return each or peer
+        peer = each
+    return peer
+
+
+def _is_of(text: str, networks: Sequence[Network]) -> bool:
+    try:
+        return is_in(ipaddress.ip_address(text), networks)
+    except ValueError:
+        return False
+
+
+def is_in(address: Address, networks: Iterable[Network]) -> bool:
+    """Tell whether an address, or the IPv4 one that it carries, is of one of the networks."""
+    return any(each in network for each in {address, real(address)} for network in networks)
 
 
 def is_public(address: Address) -> bool:

@@ -11,7 +11,7 @@ import msgspec
 
 from tallystick.kernel.errors import Invalid
 from tallystick.kernel.problems import Problem
-from tallystick.platform.addresses import Allowed
+from tallystick.platform.addresses import Allowed, read_networks
 
 PREFIX = "TALLYSTICK_"
 TEST_PREFIX = "TALLYSTICK_TEST_"
@@ -80,6 +80,14 @@ def _hosts_and_networks(text: str) -> str | None:
         Allowed.read(text)
     except ValueError as error:
         return str(error)
+    return None
+
+
+def _networks(text: str) -> str | None:
+    try:
+        read_networks(text)
+    except ValueError as error:
+        return f"must be networks such as 10.0.0.0/8: {error}"
     return None
 
 
@@ -168,6 +176,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         msgspec.Meta(
             description="Hosts and networks inside that webhooks and issuers may have, such as 10.1.0.0/16.",
             extra={"check": _hosts_and_networks},
+        ),
+    ] = ""
+    proxies: Annotated[
+        str,
+        msgspec.Meta(
+            description="Networks of the proxies in front, whose X-Forwarded-For is believed.",
+            extra={"check": _networks},
         ),
     ] = ""
     due_every_s: Annotated[
