@@ -80,49 +80,72 @@ def plan_of(
         return LinePlan(
             line=line, windows=(Period.of(line.service_period_start_date, line.service_period_end_date),)
         )
-    window = Period(usage.start, usage.end)
-    windows = tuple(buckets(definition.aggregation_frequency, window, parse_zone(bill.timezone)))
-    dimensions = tuple(_dimensions(definition, meter))
-    figures = tuple(_figures(definition, meter))
+    windows = buckets(
+        definition.aggregation_frequency, Period(usage.start, usage.end), parse_zone(bill.timezone)
+    )
     segments, segment, filters = _segment(line, meter, aggregations.get(usage.aggregation_id))
-    filters = (*filters, *slot_filters(meter, usage.filters))
+    scan = _Scan(
+        meter_id=meter.id,
+        account_ids=_accounts(line, bill, usage),
+        windows=tuple(windows),
+        filters=(*filters, *slot_filters(meter, usage.filters)),
+        segments=segments,
+        segment=segment,
+    )
+    dimensions, figures = tuple(_dimensions(definition, meter)), tuple(_figures(definition, meter))
     quantity = Asked(Method(usage.method), slot_of(meter, usage.field))
     is_weighted = quantity.method is Method.TIME_WEIGHTED
     asked = (*(() if is_weighted else (quantity,)), *(figure.asked for figure in figures))
-    accounts = _accounts(line, bill, usage)
-    breakdown = Breakdown(
-        meter_id=meter.id,
-        account_ids=accounts,
-        windows=windows,
-        figures=asked,
-        told=tuple(each.told for each in dimensions),
-        filters=filters,
-        segments=segments,
-        segment=segment,
-        limit=MOST_ROWS + 1,
-    )
-    weighted = UsageQuery(
-        meter_id=meter.id,
-        method=quantity.method,
-        windows=windows,
-        field=quantity.field,
-        account_ids=accounts,
-        filters=filters,
-        segments=segments,
-        group_by=_texts(dimensions),
-        per_account=False,
-    )
     return LinePlan(
         line=line,
-        windows=windows,
+        windows=scan.windows,
         usage=usage,
         meter=meter,
         dimensions=dimensions,
         figures=figures,
-        breakdown=breakdown if asked else None,
-        weighted=weighted if is_weighted else None,
+        breakdown=scan.told_apart(asked, dimensions) if asked else None,
+        weighted=scan.weighted(quantity, dimensions) if is_weighted else None,
         segment=segment,
     )
+
+
+class _Scan(msgspec.Struct, frozen=True, kw_only=True):
+    """Which measurements a line is about."""
+
+    meter_id: str
+    account_ids: tuple[str, ...]
+    windows: tuple[Period, ...]
+    filters: tuple[Filter, ...]
+    segments: tuple[Mapping[Slot, str], ...]
+    segment: int | None
+
+    def told_apart(self, asked: tuple[Asked, ...], dimensions: tuple[Named, ...]) -> Breakdown:
+        """Ask for figures by span and dimension, in one scan."""
+        return Breakdown(
+            meter_id=self.meter_id,
+            account_ids=self.account_ids,
+            windows=self.windows,
+            figures=asked,
+            told=tuple(each.told for each in dimensions),
+            filters=self.filters,
+            segments=self.segments,
+            segment=self.segment,
+            limit=MOST_ROWS + 1,
+        )
+
+    def weighted(self, quantity: Asked, dimensions: tuple[Named, ...]) -> UsageQuery:
+        """Ask for a quantity that time weighs, which is a query of its own."""
+        return UsageQuery(
+            meter_id=self.meter_id,
+            method=quantity.method,
+            windows=self.windows,
+            field=quantity.field,
+            account_ids=self.account_ids,
+            filters=self.filters,
+            segments=self.segments,
+            group_by=_texts(dimensions),
+            per_account=False,
+        )
 
 
 def _texts(dimensions: tuple[Named, ...]) -> tuple[Slot, ...]:
