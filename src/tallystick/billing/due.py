@@ -85,6 +85,12 @@ class Attached(msgspec.Struct, frozen=True):
     template: PlanTemplate
     frame: Frame | None = None
 
+    def active(self, zone: tzinfo) -> Period:
+        """Give when it is active: by its own dates, and by its contract's where that limits it."""
+        own = Period.of(self.account_plan.start_date, self.account_plan.end_date)
+        limits = self.frame.limits(zone) if self.frame else None
+        return own if limits is None else own.intersect(limits)
+
 
 class DuePlan(msgspec.Struct, frozen=True):
     """An account plan with the period that is due."""
@@ -221,10 +227,7 @@ def due_plan(selection: Selection, account: Account, attached: Attached) -> DueP
         return None
     epoch = account_plan.bill_epoch or account.bill_epoch or selection.epochs[frequency]
     cycle = BillingCycle(epoch, frequency, interval)
-    active = Period.of(account_plan.start_date, account_plan.end_date)
-    limits = frame.limits(selection.zone) if frame else None
-    if limits is not None:
-        active = active.intersect(limits)
+    active = attached.active(selection.zone)
     if active.is_empty:
         return None
     starting = active.local_dates(selection.zone).start

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, tzinfo
 from decimal import Decimal
 from functools import partial
 from typing import TypeVar
@@ -114,11 +114,12 @@ def load_bills(
     prices = load_prices(tx, [plan for a in accounts for plan in (*own[a], *lent[a])], what_if)
     config = tx.find(OrganizationConfig)[0]
     currencies = _currencies(tx)
+    attached = {account_id: [prices.attached(plan) for plan in plans] for account_id, plans in own.items()}
     due_of = {
         account_id: partial(
             _due_plans,
             account=account,
-            plans=[prices.attached(plan) for plan in own[account_id]],
+            plans=attached[account_id],
             families=families,
             prices=prices,
         )
@@ -131,7 +132,7 @@ def load_bills(
             on_bill = tuple(terms(p, each.account, families, prices, selection, config) for p in each.plans)
             made = _inputs(each, on_bill, selection, config, currencies, prices)
             made = msgspec.structs.replace(made, groups=_groups(on_bill, prices))
-            made = ledger.put_on(made, _plan_spans(own[each.account.id]))
+            made = ledger.put_on(made, _plan_spans(attached[each.account.id], selection.zone))
             bills.append(_ordered(made, (p.frame for p in each.plans), ledger.contracts_on(made).values()))
     quantities = load_quantities(queries, tx.org_id, _wanted(bills))
     counters = _counter_values(tx, bills)
@@ -151,11 +152,11 @@ def _ordered(inputs: BillInputs, *frames: Iterable[Frame | None]) -> BillInputs:
     return msgspec.structs.replace(inputs, head=head)
 
 
-def _plan_spans(attached: Iterable[AccountPlan]) -> dict[str, tuple[Period, ...]]:
+def _plan_spans(attached: Iterable[Attached], zone: tzinfo) -> dict[str, tuple[Period, ...]]:
     """Give when an account has each plan."""
     spans: dict[str, list[Period]] = defaultdict(list)
     for each in attached:
-        spans[each.plan_id or ""].append(Period.of(each.start_date, each.end_date))
+        spans[each.account_plan.plan_id or ""].append(each.active(zone))
     return {plan_id: tuple(own) for plan_id, own in spans.items()}
 
 

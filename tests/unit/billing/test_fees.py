@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 
 from tallystick.accounts.account_plan import AccountPlan
+from tallystick.accounts.contract import Contract
 from tallystick.balances.commitment import Commitment
 from tests.unit.billing.conftest import JAN, Books
 
@@ -13,6 +14,7 @@ D = Decimal
 MONTHS = [datetime(2024, month, 1, tzinfo=UTC) for month in range(2, 10)]
 
 
+@pytest.mark.parametrize("limited", [False, True])
 @pytest.mark.parametrize("in_advance", [False, True])
 @pytest.mark.parametrize(
     "replaced",
@@ -27,12 +29,25 @@ def test_each_fee_is_on_one_bill(
     books: Books,
     starts: date,
     replaced: datetime | None,
-    in_advance: bool,  # noqa: FBT001 - a table's row
+    *,
+    in_advance: bool,
+    limited: bool,
 ) -> None:
+    """limited: the plan is billed only as long as a contract that begins with the commitment."""
     plan = books.plan()
-    acme = books.account("acme", plan, end=replaced)
+    acme = books.account("acme")
+    limits = Contract(
+        account_id=acme.id,
+        name="c",
+        start_date=starts if limited else date(2024, 1, 1),
+        end_date=date(2025, 1, 1),
+        apply_contract_period_limits=True,
+    )
+    under = books.create(limits).id
+    attached = {"account_id": acme.id, "plan_id": plan.id, "contract_id": under}
+    books.create(AccountPlan(start_date=JAN, end_date=replaced, **attached))
     if replaced is not None:
-        books.create(AccountPlan(account_id=acme.id, plan_id=plan.id, start_date=replaced))
+        books.create(AccountPlan(start_date=replaced, **attached))
     promised = Commitment(
         account_id=acme.id,
         amount=D("1000.01"),
