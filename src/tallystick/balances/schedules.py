@@ -75,25 +75,30 @@ def _run_next(tx: Transaction, kind: type[Schedule], now: datetime) -> bool:
         at = schedule.next_run
         if at is None:  # only for the type: what is due has one
             continue
+        made = at
         try:
-            _make(tx, schedule, at, zone)
+            made = _make(tx, schedule, at, zone)
         except Invalid as error:
             # It would fail again and again: the run is passed over, and told of.
             failed = FailedRun(schedule_id=schedule.id, at=at, code=error.code, message=error.message)
             append_event(tx, FAILED, {"newDto": answer(failed)}, schedule.id)
-        moved = msgspec.structs.replace(schedule, previous_run=at).rescheduled(zone)
-        amend_and_tell(tx, schedule, previous_run=at, next_run=moved.next_run)
+        moved = msgspec.structs.replace(schedule, previous_run=made).rescheduled(zone)
+        amend_and_tell(tx, schedule, previous_run=made, next_run=moved.next_run)
     return bool(found)
 
 
-def _make(tx: Transaction, schedule: Schedule, at: datetime, zone: tzinfo) -> None:
-    """Make what a run makes, unless it is there."""
+def _make(tx: Transaction, schedule: Schedule, at: datetime, zone: tzinfo) -> datetime:
+    """Make what a run makes, unless it is there; gives the instant of the run."""
     if isinstance(schedule, BalanceTransactionSchedule):
         transaction = schedule.transaction(at)
         if tx.find_one(BalanceTransaction, id=transaction.id) is None:
             post_transaction(tx, schedule.balance_id, transaction)
-        return
-    run = next(run for run in schedule.runs(zone) if run.at == at)
+        return at
+    # The zone may have changed since the instant was computed: then the run is the one beside it.
+    run = min(schedule.runs(zone), key=lambda each: abs(each.at - at), default=None)
+    if run is None:
+        return at
     charge = schedule.charge(tx.get(Balance, schedule.balance_id), run)
     if tx.find_one(Charge, id=charge.id) is None:
         tx.create(charge)
+    return run.at
