@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, func, select
 from tallystick.accounts.account import Account, Address
 from tallystick.billing.bill import Bill
 from tallystick.billing.errors import TooManyBillsToDownload
-from tallystick.billing.line_item import LineItem
+from tallystick.billing.line_item import BillLineItem, LineItem
 from tallystick.billing.store import lines_by_bill
 from tallystick.kernel.spreadsheet import cell_text
 from tallystick.platform.resources import Transaction, resource_of
@@ -40,6 +40,17 @@ XERO_COLUMNS = (
     *("Currency", "BrandingTheme"),
 )
 Row = Sequence[object]
+
+
+class Books(msgspec.Struct, frozen=True):
+    """How somebody's books name things. contact: the account; ledger_account: where lines go to."""
+
+    contact: str | None = None
+    ledger_account: str = ""
+    tax_type: str = ""
+
+
+NO_BOOKS = Books()
 
 
 class ExternalSystem(StrEnum):
@@ -94,8 +105,8 @@ def csv_pieces(tx: Transaction, wanted: Wanted) -> Iterator[bytes]:
     A bill without lines has no row.
     """
     is_xero = wanted.system is ExternalSystem.XERO
-    rows, columns = (_xero_rows, XERO_COLUMNS) if is_xero else (_standard_rows, STANDARD_COLUMNS)
-    yield _written([columns])
+    rows, columns = (xero_rows, XERO_COLUMNS) if is_xero else (_standard_rows, STANDARD_COLUMNS)
+    yield written([columns])
     table, after = resource_of(Bill).table, None
     while True:
         more = () if after is None else (table.c.id > after,)
@@ -105,25 +116,27 @@ def csv_pieces(tx: Transaction, wanted: Wanted) -> Iterator[bytes]:
         accounts = {a.id: a for a in tx.find(Account, id=sorted({bill.account_id for bill in bills}))}
         found = [row for b in bills for row in rows(b, accounts[b.account_id], lines[b.id])]
         if found:
-            yield _written(found)
+            yield written(found)
         if len(bills) < AT_ONCE:
             return
         after = bills[-1].id
 
 
-def _written(rows: Sequence[Row]) -> bytes:
+def written(rows: Sequence[Row]) -> bytes:
+    """Write rows as CSV."""
     buffer = io.StringIO()
     csv.writer(buffer).writerows(rows)
     return buffer.getvalue().encode()
 
 
-def _number(bill: Bill) -> str:
+def bill_number(bill: Bill) -> str:
+    """Give what a bill is called towards its customer."""
     return bill.sequential_invoice_number or bill.id
 
 
 def _standard_rows(bill: Bill, account: Account, lines: Sequence[LineItem]) -> Iterator[Row]:
     head = (
-        *(bill.id, cell_text(_number(bill)), cell_text(bill.account_code), cell_text(account.name)),
+        *(bill.id, cell_text(bill_number(bill)), cell_text(bill.account_code), cell_text(account.name)),
         *(bill.status.value, str(bill.locked).lower(), bill.start_date, bill.end_date, bill.bill_date),
         *(bill.due_date, bill.external_invoice_date, bill.billing_frequency.value),
         *(bill.bill_frequency_interval, cell_text(bill.purchase_order_number), cell_text(bill.currency)),
@@ -145,16 +158,20 @@ def _standard_rows(bill: Bill, account: Account, lines: Sequence[LineItem]) -> I
         )
 
 
-def _xero_rows(bill: Bill, account: Account, lines: Sequence[LineItem]) -> Iterator[Row]:
+def xero_rows(
+    bill: Bill, account: Account, lines: Sequence[LineItem | BillLineItem], books: Books = NO_BOOKS
+) -> Iterator[Row]:
     """Give a row a line: one of it at its converted amount, so that the invoice comes to the bill's total."""
     at = account.address or Address()
     street = (at.address_line1, at.address_line2, at.address_line3, at.address_line4)
     address = (*street, at.locality, at.region, at.post_code, at.country)
-    head = (account.name, account.email_address, *address, _number(bill), bill.purchase_order_number)
+    contact = books.contact or account.name
+    head = (contact, account.email_address, *address, bill_number(bill), bill.purchase_order_number)
     for line in lines:
         yield (
             *(cell_text(text) for text in head),
             *(bill.external_invoice_date, bill.due_date, cell_text(line.accounting_product_code)),
-            *(cell_text(line.description), 1, f"{line.converted_subtotal:f}", "", "", "", "", "", "", ""),
+            *(cell_text(line.description), 1, f"{line.converted_subtotal:f}", ""),
+            *(cell_text(books.ledger_account), cell_text(books.tax_type), "", "", "", ""),
             *(cell_text(bill.currency), ""),
         )

@@ -82,20 +82,17 @@ def open_session(call: Call) -> Answered:
 
 def opened(call: Call, session: Opened) -> Answered:
     """Answer a session that was just opened, with its cookie."""
-    who = session.principal
-    answer = SessionAnswer(
-        user_id=who.id,
-        org_id=who.org_id,
-        email=who.name,
-        csrf_token=session.csrf_token,
-        expires_at=session.expires_at,
-    )
-    return Answered(answer, {"set-cookie": set_cookie(SESSION, session.token, IDLE, secure=call.is_secure)})
+    return _answered(call, session, session.token)
 
 
 def get_session(call: Call) -> Answered:
     """Answer whose session the cookie is. Raises Unauthenticated."""
     session = _session(call)
+    return _answered(call, session, session.renewed)
+
+
+def _answered(call: Call, session: Opened | Session, cookie: str | None) -> Answered:
+    """Tell whose session it is. cookie: what the browser is to keep from now on; None leaves it."""
     who = session.principal
     answer = SessionAnswer(
         user_id=who.id,
@@ -104,9 +101,8 @@ def get_session(call: Call) -> Answered:
         csrf_token=session.csrf_token,
         expires_at=session.expires_at,
     )
-    if session.renewed is None:
-        return Answered(answer, {})
-    return Answered(answer, {"set-cookie": set_cookie(SESSION, session.renewed, IDLE, secure=call.is_secure)})
+    kept = {"set-cookie": set_cookie(SESSION, cookie, IDLE, secure=call.is_secure)} if cookie else {}
+    return Answered(answer, kept)
 
 
 def end_session(call: Call) -> Answered:
