@@ -93,7 +93,7 @@ from tallystick.usage.file_upload_job import UploadRunner
 from tallystick.usage.resolution import CodeCache, Resolution
 from tallystick.usage.retention import register_forgetting
 from tallystick.usage.service import Ingest
-from tallystick.usage.store.schema import CLUSTER_INSERT
+from tallystick.usage.store.schema import CLUSTER_INSERT, CLUSTER_READ
 from tallystick.usage.store.store import UsageStore
 from tallystick.usage.store.turns import Alone, Turns
 from tallystick.usage.store.writer import GroupedWriter
@@ -281,10 +281,13 @@ def _cluster(platform: Platform) -> str | None:
 @contextmanager
 def _clickhouse(platform: Platform) -> Iterator[ClickHouse]:
     url = platform.settings.clickhouse_url
-    settings = CLUSTER_INSERT if _cluster(platform) else None
-    clickhouse: ClickHouse = (
-        HttpClickHouse(url, insert_settings=settings) if url else EmbeddedClickHouse(platform.home.usage)
-    )
+    clickhouse: ClickHouse
+    if not url:
+        clickhouse = EmbeddedClickHouse(platform.home.usage)
+    elif _cluster(platform):
+        clickhouse = HttpClickHouse(url, insert_settings=CLUSTER_INSERT, read_settings=CLUSTER_READ)
+    else:
+        clickhouse = HttpClickHouse(url)
     try:
         yield clickhouse
     finally:

@@ -4,6 +4,7 @@ import pyarrow as pa
 import pytest
 
 from tallystick.platform.clickhouse.embedded import EmbeddedClickHouse
+from tallystick.platform.clickhouse.http import HttpClickHouse
 from tallystick.platform.clickhouse.sql import insert_statement
 from tallystick.usage.store import queries, schema
 
@@ -57,9 +58,17 @@ def test_a_clusters_insert_waits_for_a_quorum_but_not_forever() -> None:
     statement = insert_statement(schema.TABLE, block, "token", extra=schema.CLUSTER_INSERT)
     assert "insert_deduplication_token = 'token'" in statement
     assert (
-        "distributed_foreground_insert = 1, insert_quorum = 'auto', insert_quorum_timeout = 20000"
-        in statement
+        "distributed_foreground_insert = 1, insert_quorum = 'auto', insert_quorum_timeout = 20000,"
+        " insert_quorum_parallel = 0" in statement
     )
+
+
+def test_a_cluster_is_read_where_all_that_was_acknowledged_is(clickhouse_url: str) -> None:
+    asked = "SELECT getSetting('select_sequential_consistency') AS is_asked"
+    for settings, expected in ((schema.CLUSTER_READ, True), (None, False)):
+        cluster = HttpClickHouse(clickhouse_url, read_settings=settings)
+        assert cluster.read(asked).to_pylist() == [{"is_asked": expected}]
+        cluster.close()
 
 
 @pytest.mark.parametrize("name", ["main", "it's"])

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -69,6 +70,19 @@ def test_each_hears_of_the_others_uids(new_process: NewProcess, failing: Failing
     [page] = UsageStore(failing).measurements(org, METER, Period.of(SetClock().at, None))
     receipts = page["received_at"].to_pylist()
     assert len(set(receipts)) == len(receipts) == 5  # unique over processes: ties and pages rest on it
+
+
+def test_a_uid_is_free_again_after_35_days_whoever_had_it(
+    new_process: NewProcess, clock: SetClock, org: str
+) -> None:
+    one, other, block = new_process(), new_process(), uids_block(org, ["a"])
+    assert send(one, block) == [[False]]
+    clock.at += timedelta(days=35) - timedelta(seconds=1)
+    assert send(other, block) == [[True]]
+    assert send(new_process(), block) == [[True]]
+    clock.at += timedelta(seconds=2)
+    assert send(other, block) == [[False]]
+    assert send(one, block) == [[True]]
 
 
 def test_of_uids_sent_to_all_at_once_one_wins(new_process: NewProcess, failing: Failing, org: str) -> None:

@@ -31,13 +31,19 @@ class HttpClickHouse:
     """A ClickHouse (see transport.py) at `url`, such as `https://user:secret@host:8443`.
 
     Inserts and reads are tried three times when the connection breaks: reads change nothing, and an insert
-    carries its token. insert_settings: of every insert, as SQL; a cluster's are in `usage.store.schema`.
+    carries its token. insert_settings: of every insert, as SQL; read_settings: of every read; a cluster's
+    are in `usage.store.schema`.
     """
 
     def __init__(
-        self, url: str, limits: HttpLimits | None = None, insert_settings: Mapping[str, str] | None = None
+        self,
+        url: str,
+        limits: HttpLimits | None = None,
+        insert_settings: Mapping[str, str] | None = None,
+        read_settings: Mapping[str, str] | None = None,
     ) -> None:
         self._insert_settings = insert_settings
+        self._read_settings = read_settings or {}
         self._limits = limits or HttpLimits()
         address = httpx.URL(url)
         headers = {}
@@ -61,6 +67,7 @@ class HttpClickHouse:
             "max_query_size": str(64 * 2**20),
             "max_memory_usage": str(memory),
             "max_execution_time": str(int(seconds)),
+            **self._read_settings,
         }
         return from_stream(self._send(settings, sql.encode(), seconds))
 

@@ -61,8 +61,12 @@ CLUSTER_INSERT: Final = {
     "distributed_foreground_insert": "1",
     "insert_quorum": "'auto'",
     "insert_quorum_timeout": "20000",
+    # One after the other, as our turns are anyway: only then can a read ask for all of them.
+    "insert_quorum_parallel": "0",
 }
 "What an insert into a cluster asks for. After an error, of unknown end, the same block goes out again."
+CLUSTER_READ: Final = {"select_sequential_consistency": "1"}
+"What a read of a cluster asks for: a replica that lacks an acknowledged insert gives an error instead."
 
 
 def statements(cluster: str | None = None) -> tuple[str, ...]:
