@@ -129,6 +129,11 @@ def test_a_field_that_is_not_mapped_stands_under_its_code(world: World) -> None:
         ({"data": None}, "MissingField", "the meter prompts also needs tokens, price, model"),
         ({"data": {"tokens": 1, "price": 1}}, "MissingField", "the meter prompts also needs model"),
         (
+            {"data": {"tokens": "\u0661", "price": 1, "model": "a"}},
+            "InvalidField",
+            "measure.tokens: must be a number",
+        ),
+        (
             {"data": {"tokens": "many", "price": 1, "model": "a"}},
             "InvalidField",
             "measure.tokens: must be a number",

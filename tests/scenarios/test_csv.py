@@ -108,6 +108,7 @@ def test_columns_that_are_wrong_are_refused(world: World, header: str, found: li
         (HEADER + GOOD * 1001, ("", "wrong_length")),
         (HEADER + "u1,flights\n", ("row 2", "wrong_length")),
         (HEADER + GOOD.replace("flights", "none"), ("row 2, meter", "undefined_meter")),
+        (HEADER + GOOD.replace(",812.5,", ",\u0661,"), ("row 2, measure.distance", "wrong_type")),
         (HEADER + GOOD.replace("flights", ""), ("row 2, meter", "required")),
         (HEADER + GOOD.replace("812.5", "1e99"), ("row 2, measure.distance", "out_of_range")),
         (HEADER + GOOD.replace("acme", "a\x00b"), ("row 2, account", "wrong_format")),

@@ -26,7 +26,7 @@ STRUCTURED: Final = "application/cloudevents+json"
 BATCH: Final = "application/cloudevents-batch+json"
 JSON_TYPES: Final = ("application/json", "text/json")
 _BINARY_PREFIX: Final = "ce-"
-_NUMBER: Final = re.compile(r"-?(?:0|[1-9]\d{0,40})(?:\.\d{1,40})?(?:[eE][+-]?\d{1,3})?")
+_NUMBER: Final = re.compile(r"-?(?:0|[1-9]\d{0,40})(?:\.\d{1,40})?(?:[eE][+-]?\d{1,3})?", re.ASCII)
 _SPACE_OF_UIDS: Final = UUID("5b0b3a5e-3f0c-5d8f-9a57-0e4c2a6f7c11")
 
 Text = Annotated[str, Meta(min_length=1, max_length=1024)]

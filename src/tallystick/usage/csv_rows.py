@@ -27,7 +27,7 @@ MOST_ROWS: Final = 1000
 MOST_PROBLEMS: Final = 1000
 OWN: Final = ("uid", "meter", "account", "ts")
 OPTIONAL: Final = ("ets",)
-NUMBER: Final = re.compile(r"-?\d{1,40}(?:\.\d{1,40})?(?:[eE][+-]?\d{1,3})?")
+NUMBER: Final = re.compile(r"-?\d{1,40}(?:\.\d{1,40})?(?:[eE][+-]?\d{1,3})?", re.ASCII)
 
 
 class CsvRefused(Invalid):
