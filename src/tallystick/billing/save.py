@@ -10,7 +10,7 @@ import msgspec
 from tallystick.accounts.account import Account
 from tallystick.billing.bill import Bill, BillStatus
 from tallystick.billing.bill_config import lock_date
-from tallystick.billing.calculate import Draft
+from tallystick.billing.calculate import Draft, DraftLine
 from tallystick.billing.calculate.memos import with_memos
 from tallystick.billing.diff import BillChange, Existing, Outcome, Stamp, create_bill, diff_bill
 from tallystick.billing.elsewhere import without_doubles
@@ -18,7 +18,6 @@ from tallystick.billing.errors import LeftOver
 from tallystick.billing.failure import bill_failures
 from tallystick.billing.ledger_save import save_charges, save_draws, settle_draws
 from tallystick.billing.line_item import LineItem, LineItemType
-from tallystick.billing.lines import line_id
 from tallystick.billing.memo_store import memos_on
 from tallystick.billing.store import (
     delete_lines,
@@ -125,15 +124,22 @@ def _is_open(stored: Existing | None, draft: Draft, closed_until: date, stamp: S
 
 def _left_over(draft: Draft, stored: Existing | None) -> Failure | None:
     """Give what is due on a bill that is not written, and is not on it: else it would wait unseen."""
-    once = (x for x in draft.lines if x.charge_id or x.line_item_type is LineItemType.COMMITMENT_FEE)
-    there = stored.lines if stored else {}
-    missing = [x.description for x in once if stored is None or line_id(stored.bill.id, x.key) not in there]
+    there = {_billed_once(line) for line in stored.lines.values()} if stored else set()
+    missing = [
+        x.description for x in draft.lines if _billed_once(x) is not None and _billed_once(x) not in there
+    ]
     if not missing:
         return None
     why = "the books are closed up to a later date"
     if stored is not None:
         why = f"the bill {stored.bill.id} is {'locked' if stored.bill.locked else 'approved'}"
     return Failure(draft.inputs.account, LeftOver(missing, draft.inputs.head.dates.end, why))
+
+
+def _billed_once(line: DraftLine | LineItem) -> str | None:
+    """Give the charge, or the commitment of a fee, that a line is of, if it is of one."""
+    is_fee = line.line_item_type is LineItemType.COMMITMENT_FEE
+    return line.commitment_id if is_fee else line.charge_id
 
 
 def _settled(
