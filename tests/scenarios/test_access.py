@@ -32,6 +32,7 @@ def test_a_key_is_exchanged_for_a_token_that_works(world: World, sent: dict[str,
     assert answer.status_code == 200
     token = answer.json()
     assert (token["token_type"].lower(), token["expires_in"]) == ("bearer", 18_000)
+    assert answer.headers["cache-control"] == "no-store"
     headers = {"authorization": f"Bearer {token['access_token']}"}
     assert httpx.get(f"{world.url}/organizations/{world.org_id}/products", headers=headers).status_code == 200
 

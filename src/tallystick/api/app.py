@@ -47,6 +47,8 @@ from tallystick.platform.resources.wire import encode, parse, read
 
 WORKER_THREADS = 40
 JSON = "application/json"
+PRIVATE = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+"An answer is for its caller alone, and a token must be kept by no cache (RFC 6749, 5.1)."
 RENEWED = "renewed_session"
 "Where a request keeps the cookie that its answer is to set."
 STREAM_CHUNK_BYTES = 1024 * 1024
@@ -121,9 +123,8 @@ def _route_handler(route: Route, services: Services, threads: ThreadPoolExecutor
 
 
 def _response(status: int, content: bytes, headers: dict[str, str], request_id: str) -> Response[bytes]:
-    return Response(
-        content, status_code=status, media_type=JSON, headers={**headers, "x-request-id": request_id}
-    )
+    sent = {**PRIVATE, **headers, "x-request-id": request_id}
+    return Response(content, status_code=status, media_type=JSON, headers=sent)
 
 
 def _answer(route: Route, services: Services, request: AnyRequest, raw: bytes) -> Any:
