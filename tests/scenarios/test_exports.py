@@ -145,6 +145,23 @@ def destination(world: World, **more: Any) -> Any:
     return world.post("dataexports/destinations", {**body, "iamRoleArn": ROLE, **more})
 
 
+def test_no_part_of_a_destination_changes_what_clouds_are_asked(world: World) -> None:
+    body = {"name": "W", "code": "w", "destinationType": "GCS", "bucketName": "a/b?c"}
+    body |= {
+        "projectNumber": "1/x",
+        "poolId": "../p",
+        "providerId": "P p",
+        "serviceAccountEmail": "a@b:sign?",
+    }
+    refused = world.post("dataexports/destinations", body, expect=400)
+    found = {(each["field"], each["code"]) for each in refused["errors"]}
+    parts = ("bucketName", "projectNumber", "poolId", "providerId", "serviceAccountEmail")
+    assert found == {(part, "wrong_format") for part in parts}
+    fine = {"bucketName": "a-bucket.of_ours", "projectNumber": "123456789", "poolId": "pool-1"}
+    fine |= {"providerId": "provider-1", "serviceAccountEmail": "writer@my-project.iam.gserviceaccount.com"}
+    world.post("dataexports/destinations", {**body, **fine})
+
+
 def test_a_schedule_fills_a_bucket_and_holds_its_destination(world: World, s3: str) -> None:
     world.put("testclock", {"now": "2025-01-01T10:00:00Z"})
     world.meter()

@@ -14,7 +14,23 @@ from tallystick.platform.resources import Code, Entity, Name, Transaction, resou
 from tallystick.platform.resources.tables import metadata
 
 ROLE_PATTERN: Final = r"^arn:aws:iam::\d+:role/.*$"
-_ROLE: Final = re.compile(ROLE_PATTERN)
+_FORMS: Final = {
+    "bucketName": ("bucket_name", re.compile(r"[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]"), "the name of a bucket"),
+    "iamRoleArn": (
+        "iam_role_arn",
+        re.compile(ROLE_PATTERN),
+        "the ARN of a role: arn:aws:iam::<account>:role/…",
+    ),
+    "projectNumber": ("project_number", re.compile(r"[0-9]+"), "the number of a project"),
+    "poolId": ("pool_id", re.compile(r"[a-z0-9-]+"), "the id of a pool: a-z, 0-9 and -"),
+    "providerId": ("provider_id", re.compile(r"[a-z0-9-]+"), "the id of a provider: a-z, 0-9 and -"),
+    "serviceAccountEmail": (
+        "service_account_email",
+        re.compile(r"[A-Za-z0-9._+-]+@[A-Za-z0-9.-]+"),
+        "the address of a service account",
+    ),
+}
+"What becomes a part of the URLs that Google and AWS are asked by, with this server's own identity."
 Text = Annotated[str, Meta(min_length=1)]
 
 
@@ -78,9 +94,14 @@ class ExportDestination(Entity, kw_only=True):
                 for wire, name in _OWN[other].items():
                     if getattr(self, name):
                         yield Problem(wire, "not_applicable", f"is only used for {other}")
-        if self.iam_role_arn and not _ROLE.fullmatch(self.iam_role_arn):
-            message = "must be the ARN of a role: arn:aws:iam::<account>:role/<name>"
-            yield Problem("iamRoleArn", "wrong_format", message)
+        yield from self._forms()
+
+    def _forms(self) -> Iterator[Problem]:
+        """Each part is what it is called."""
+        for wire, (name, form, words) in _FORMS.items():
+            given = getattr(self, name)
+            if given and not form.fullmatch(given):
+                yield Problem(wire, "wrong_format", f"must be {words}")
 
     def check_delete(self, tx: Transaction) -> Iterator[Problem]:
         """A schedule that sends here holds it (semantics §30)."""
