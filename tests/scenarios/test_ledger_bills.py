@@ -181,6 +181,27 @@ def test_a_charge_is_billed_with_what_is_due_on_its_date_or_by_itself(world: Wor
     assert world.delete(f"charges/{first['id']}", expect=400)["code"] == "not_deletable"
 
 
+def test_a_charge_that_comes_too_late_raises_an_alert_until_it_has_another_date(world: World) -> None:
+    acme = Customer(world)
+    world.at("2024-01-20")
+    world.post("charges", charge_body(acme.id, billDate="2024-01-15"))
+    (bill,) = world.run_bills()
+    world.put(f"bills/{bill['id']}/status", {"status": "APPROVED"})
+    world.put(f"bills/{bill['id']}/lock")
+    late = world.post("charges", charge_body(acme.id, billDate="2024-01-15", code="late", amount=7))
+    world.run_bills()
+    job = world.get("billjobs")["data"][0]
+    (failure,) = world.get(f"billjobs/{job['id']}/failures")["data"]
+    assert failure["code"] == "left_over"
+    assert bill["id"] in failure["message"]
+    world.settle()
+    (alert,) = world.get("alerts", type="BILL_FAILURE")["data"]
+    assert (alert["severity"], alert["status"]) == ("ERROR", "NEW")
+    world.put(f"charges/{late['id']}", {**late, "billDate": "2024-01-20"})
+    world.run_bills()
+    assert [by_type(b) for b in world.get("bills")["data"]] == [{"AD_HOC": 7}, {"AD_HOC": 500}]
+
+
 def test_fees_on_dates_need_no_plan(world: World) -> None:
     account = world.account()["id"]
     fees = [
