@@ -258,6 +258,11 @@ PRICING_MINIMUM = [priced([("0", "0", "1")], minimum_spend=D(1000), minimum_spen
         pytest.param(
             OnPlan(prices=PRICING_MINIMUM), "800", [], "1000.00", "0.00", id="a single pricing's minimum"
         ),
+        pytest.param(
+            OnPlan(minimum="1500", in_advance=True, prices=PRICING_MINIMUM),
+            *("800", [], "1500.00", "0.00"),
+            id="a pricing's and a plan's: 800 - 800, 1000 - 1000 that the plan's gives back, 1500",
+        ),
     ],
 )
 def test_a_minimum_in_advance_is_not_drawn_twice(
@@ -268,6 +273,19 @@ def test_a_minimum_in_advance_is_not_drawn_twice(
     draft = calculate_bill(with_ledger(on.bill(used, number=1), reserve, commitments=()))
     assert sum(-x.converted for x in draft.lines if x.drawn) == D(consumed)
     assert draft.total == D(payable)
+
+
+@given(st.lists(st.integers(0, 3000), min_size=3, max_size=3), st.booleans())
+def test_over_a_contract_a_minimum_draws_the_greater_of_it_and_the_usage(
+    used: list[int],
+    in_advance: bool,  # noqa: FBT001 - drawn
+) -> None:
+    on = OnPlan(minimum="1000", in_advance=in_advance, prices=DOLLAR_A_GB, end=utc(2024, 4, 1))
+    bills = [with_ledger(on.bill(f"{u}", number=n), commitment(), commitments=()) for n, u in enumerate(used)]
+    drafts = [calculate_bill(each) for each in bills]
+    consumed = -sum(x.converted for draft in drafts for x in draft.lines if x.drawn)
+    assert consumed == sum(max(u, 1000) for u in used)
+    assert {draft.total for draft in drafts} == {ZERO}
 
 
 def test_a_groups_minimum_in_advance_is_not_drawn_twice() -> None:

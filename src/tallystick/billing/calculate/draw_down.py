@@ -198,26 +198,26 @@ def _still_owed(lines: Iterable[DraftLine]) -> tuple[dict[str, Decimal], Refunde
 
 
 def _pays(paid: DraftLine, line: DraftLine) -> bool:
-    """Tell whether a credit or a refund is given for a line: for usage that it counts."""
+    """Tell whether a credit or a refund is given for a line: for what it counts."""
     if paid.line_item_type is not REFUND:
         return line.line_item_type in OTHERS and line.product_id == paid.product_id
-    if not (line.derivation.is_of_usage or _is_top_up(line)) or paid.account_plan_id != line.account_plan_id:
+    if paid.account_plan_id != line.account_plan_id:
         return False
     if paid.pricing_id is not None:
         return line.pricing_id == paid.pricing_id and line.derivation.is_of_usage
-    return isinstance(paid.terms, GroupTerms) or (paid.terms is not None and line.is_under(paid.terms))
+    if isinstance(paid.terms, GroupTerms):
+        return line.derivation.is_of_usage or (_is_minimum(line) and not isinstance(line.terms, GroupTerms))
+    is_counted = line.derivation.is_of_usage or (_is_minimum(line) and line.pricing_id is not None)
+    return is_counted and paid.terms is not None and line.is_under(paid.terms)
+
+
+def _is_minimum(line: DraftLine) -> bool:
+    """Tell whether a line is a minimum's; a smaller one counts for a greater one, of a plan or a group."""
+    return line.line_item_type is LineItemType.MINIMUM_SPEND
 
 
 def _is_fixed(line: DraftLine) -> bool:
     return not line.derivation.is_of_usage
-
-
-def _is_top_up(line: DraftLine) -> bool:
-    """Tell whether a line is what was missing to a smaller minimum, which counts for a greater one."""
-    minimum = line.derivation.minimum
-    return (
-        line.line_item_type is LineItemType.MINIMUM_SPEND and minimum is not None and not minimum.in_advance
-    )
 
 
 # --- lines --------------------------------------------------------------------------------------
