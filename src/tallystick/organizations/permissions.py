@@ -21,6 +21,8 @@ PATTERN = re.compile(
     r"\*|[a-z]+:(?:\*|[a-z0-9]+(?:/(?:\*|(?:item|group)(?:/(?:\*|[a-z0-9._-]+))?))?)", re.IGNORECASE
 )
 ANY, GROUP = "*", "group"
+MOST_RESOURCES = 200
+"So many patterns have the statements of one policy together: each request looks through them."
 _TYPE, _WHOLE = 2, 4
 "Segments of a pattern: service and type; then item or group, and its id."
 
@@ -166,8 +168,13 @@ def speaks_of(statement: Statement, group_type: str, groups: Collection[str]) ->
 
 
 def statement_problems(field: str, statements: Sequence[Statement]) -> Iterator[Problem]:
-    """Find the resources of statements that are no pattern."""
+    """Find the resources of statements that are no pattern, and statements that say too much."""
+    if sum(len(statement.resource) for statement in statements) > MOST_RESOURCES:
+        yield Problem(field, "wrong_length", f"must name at most {MOST_RESOURCES} resources in all")
+        return
     for i, statement in enumerate(statements):
+        if len(statement.action) > len(Action):
+            yield Problem(f"{field}[{i}].action", "wrong_length", f"must have at most {len(Action)} elements")
         for k, pattern in enumerate(statement.resource):
             if not PATTERN.fullmatch(pattern):
                 message = (

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from tallystick.organizations.errors import PermissionDenied
 from tallystick.organizations.permissions import (
     ALLOW_EVERYTHING,
+    MOST_RESOURCES,
     Action,
     Effect,
     Statement,
@@ -129,6 +130,16 @@ def test_a_statement_of_other_words_is_refused(wrong: dict[str, object]) -> None
 def test_statement_problems(pattern: str, *, fits: bool) -> None:
     found = list(statement_problems("permissionPolicy", [statement("allow", "ALL", "*", pattern)]))
     assert [p.field for p in found] == ([] if fits else ["permissionPolicy[0].resource[1]"])
+
+
+def test_a_policy_is_no_longer_than_each_request_can_look_through() -> None:
+    fits = [statement("allow", "config:create", *["config:meter/*"] * (MOST_RESOURCES // 2))] * 2
+    assert not list(statement_problems("p", fits))
+    for longer, field in (
+        ([*fits, statement("deny", "ALL", "*")], "p"),
+        ([statement("allow", "config:create " * 20, "*")], "p[0].action"),
+    ):
+        assert [(p.field, p.code) for p in statement_problems("p", longer)] == [(field, "wrong_length")]
 
 
 _patterns = st.sampled_from(["*", "config:*", "config:meter/*", "config:plan/item/1", "config:meter/item/2"])
