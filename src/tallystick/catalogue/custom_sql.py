@@ -23,6 +23,8 @@ DEEPEST: Final = 60
 "So many levels may expressions and subqueries be nested."
 MOST_READS: Final = 8
 "So often may `measurements` stand in one query."
+_MOST_STEPS: Final = 5_000
+"So often may the parser move on or back; the longest queries need some 1,000."
 TABLE: Final = "measurements"
 FIXED_COLUMNS: Final = ("ts", "ets", "uid", "received_at")
 ANSWER: Final = "the answer"
@@ -58,6 +60,10 @@ _HINTS: Final = {
     "format": "FORMAT is not allowed",
     "into": "INTO is not allowed",
 }
+
+
+class _TooManySteps(Exception):
+    """The parser goes back and forth."""
 
 
 class CustomSqlRefused(ValueError):
@@ -115,12 +121,26 @@ def position(text: str, at: int | None) -> str:
 
 
 class _Parser(ClickHouseParser):
-    """Knows no function by itself: each stays a name with arguments, and so is looked up in our list."""
+    """Knows no function by itself: each stays a name with arguments, and so is looked up in our list.
+
+    It tries things and goes back, for some texts twice as often for each word more, so its steps are counted.
+    """
 
     FUNCTIONS: ClassVar[dict[str, Any]] = {}
     FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {}
     NO_PAREN_FUNCTIONS: ClassVar[dict[Any, Any]] = {}
     AGG_FUNC_MAPPING: ClassVar[dict[str, Any]] = {}
+
+    def reset(self) -> None:
+        """Begin anew."""
+        super().reset()
+        self._steps = 0
+
+    def _advance(self, times: int = 1) -> None:
+        self._steps += 1
+        if self._steps > _MOST_STEPS:
+            raise _TooManySteps
+        super()._advance(times)
 
 
 _DIALECT: Final = ClickHouse()
@@ -141,7 +161,7 @@ def _parsed(text: str) -> exp.Expr:
         raise CustomSqlRefused("must not hold a zero byte", text.index(_HERE))
     try:
         found = _Parser(dialect=_DIALECT).parse(_DIALECT.tokenize(text), text)
-    except RecursionError:
+    except (RecursionError, _TooManySteps):
         raise CustomSqlRefused("is nested too deep") from None
     except SqlglotError as error:
         told = (getattr(error, "errors", None) or [{}])[0]

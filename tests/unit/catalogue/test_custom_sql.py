@@ -65,6 +65,11 @@ def test_a_query_is_written_anew(text: str, expected: str) -> None:
     assert written(text) == expected
 
 
+def test_a_long_query_is_not_too_much_for_the_parser() -> None:
+    each = "if(distance > 1 AND origin = 'a', -distance * 0.5, (distance))"
+    assert written(f"SELECT {' + '.join([f'sum({each})'] * 27)} FROM measurements")
+
+
 REFUSED = [
     # other sources
     "SELECT count(*) FROM url('http://169.254.169.254/', 'CSV')",
@@ -314,6 +319,12 @@ REFUSED = [
     f"SELECT count(*) FROM {'(SELECT 1 FROM ' * 70}measurements{')' * 70}",
     f"SELECT {' + '.join(['(SELECT max(ts) FROM measurements)'] * 9)} FROM measurements",
     f"SELECT {'CASE WHEN 1 THEN ' * 70}1{' END' * 70} FROM measurements",
+    # the parser takes twice as long for each more
+    f"SELECT {'Tuple(' * 60}1{')' * 60} FROM measurements",
+    f"SELECT sum(distance) FROM measurements WHERE {'Nested(' * 60}1{')' * 60}",
+    f"SELECT sum(distance) FROM measurements {'JOIN CASE ' * 60}",
+    f"SELECT sum(distance) FROM {'ARRAY JOIN SETTINGS @' * 60}",
+    f"SELECT distance FROM measurements {'LIMIT TRY_CAST(' * 60}",
     f"SELECT sum(distance) FROM measurements WHERE origin = '{'x' * 2048}'",
 ]
 
