@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, select
 
 from tallystick.billing.bill import Bill, BillStatus
 from tallystick.billing.bill_job import ACTIVE, BillJob, BillJobType, JobCause
-from tallystick.billing.elsewhere import is_doubled
+from tallystick.billing.elsewhere import has_other
 from tallystick.billing.errors import TooManyBillJobs
 from tallystick.billing.jobs import create_job
 from tallystick.billing.late import bills_changed, closed_periods
@@ -134,4 +134,4 @@ def _pending(tx: Transaction) -> Iterator[ColumnElement[bool]]:
     yield _bills.c.status == BillStatus.PENDING.value
     yield ~_bills.c.locked
     yield ~_bills.c.approved_once
-    yield ~is_doubled()  # which of the two holds, a person has to say
+    yield ~has_other()  # which of the two holds, a person has to say

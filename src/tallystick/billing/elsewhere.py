@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_
+from sqlalchemy import ColumnElement, exists, func
 
 from tallystick.billing.bill import Bill, BillStatus
 from tallystick.billing.calculate import Draft
@@ -18,10 +18,10 @@ from tallystick.billing.due import CONSOLIDATED, is_consolidated
 from tallystick.billing.errors import BilledAlready, BilledTwice
 from tallystick.billing.line_item import LineItem, LineItemType
 from tallystick.billing.lines import line_id
-from tallystick.billing.store import key_of
+from tallystick.billing.store import key_of, lines_by_bill
 from tallystick.platform.resources import Transaction, resource_of
+from tallystick.platform.resources.transaction import among
 
-_AT_ONCE = 1000
 Stored = Mapping[tuple[Any, ...], Existing]
 
 
@@ -79,32 +79,18 @@ def _is_switched(draft: Draft, other: Bill) -> bool:
 
 _bills = resource_of(Bill).table
 _others = _bills.alias("other_bills")
-_lines = resource_of(LineItem).table.alias("own_lines")
-_doubles_of = resource_of(LineItem).table.alias("other_lines")
 
 
-def is_doubled(*also: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Ask whether a bill charges what one of before consolidation was switched, or since, charges too.
+def has_other(*also: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Ask whether a bill has one of its account and day of before consolidation was switched, or since.
 
-    also: what the other one is, beside.
+    also: what the other one is, beside. An index read for each bill: it asks no lines.
     """
-    own, other = _lines.c, _doubles_of.c
-    same = ("line_item_type", "service_period_start_date")
-    is_fee = own.line_item_type == LineItemType.COMMITMENT_FEE.value
     return exists().where(
         _others.c.org_id == _bills.c.org_id,
         _others.c.account_id == _bills.c.account_id,
         _others.c.end_date == _bills.c.end_date,
         _consolidates(_others.c.grouping) != _consolidates(_bills.c.grouping),
-        own.org_id == _bills.c.org_id,
-        own.bill_id == _bills.c.id,
-        other.org_id == _others.c.org_id,
-        other.bill_id == _others.c.id,
-        *(own[name] == other[name] for name in same),
-        or_(
-            own.account_plan_id == other.account_plan_id,
-            and_(is_fee, own.commitment_id == other.commitment_id),
-        ),
         *also,
     )
 
@@ -115,12 +101,22 @@ def check_not_doubled(tx: Transaction, bills: Sequence[Bill]) -> None:
     `lock_bills` is held. Raises BilledTwice.
     """
     ids = [bill.id for bill in bills]
-    is_kept = (_others.c.status == BillStatus.APPROVED.value) | _others.c.id.in_(ids)
-    for first in range(0, len(ids), _AT_ONCE):
-        mine = _bills.c.id.in_(ids[first : first + _AT_ONCE])
-        found = tx.load(Bill, tx.select(Bill, mine, is_doubled(is_kept)).limit(1))
-        if found:
-            raise BilledTwice(found[0].id)
+    found = tx.load(Bill, tx.select(Bill, among(_bills.c.id, ids), has_other())) if ids else []
+    for bill in found:
+        of_day = tx.find(Bill, account_id=bill.account_id, end_date=bill.end_date)
+        kept = [x for x in of_day if x.status is BillStatus.APPROVED or x.id in ids]
+        others = [x.id for x in kept if is_consolidated(x.grouping) != is_consolidated(bill.grouping)]
+        lines = lines_by_bill(tx, [bill.id, *others])
+        own = {_charged(line) for line in lines[bill.id]} - {None}
+        if any(_charged(line) in own for other in others for line in lines[other]):
+            raise BilledTwice(bill.id)
+
+
+def _charged(line: LineItem) -> tuple[object, ...] | None:
+    """Name what a line charges for a plan or as a fee; draw-downs may well be on several bills."""
+    is_fee = line.line_item_type is LineItemType.COMMITMENT_FEE
+    of = line.commitment_id if is_fee else line.account_plan_id
+    return None if of is None else (of, line.line_item_type, line.service_period_start_date)
 
 
 def _consolidates(grouping: ColumnElement[str]) -> ColumnElement[bool]:
