@@ -1,3 +1,4 @@
+import gzip
 from decimal import Decimal
 from pathlib import Path
 
@@ -27,6 +28,32 @@ def test_json_lines_keep_decimals(tmp_path: Path) -> None:
     source = look_at(write(tmp_path, "u.jsonl", '{"n":0.10}\n\n{"n":{"m":2}}'))
     assert list(rows_of(source)) == [{"n": Decimal("0.10")}, {"n": {"m": 2}}]
     assert source.rows == 3
+
+
+@pytest.mark.parametrize("name", ["u.jsonl", "u.NDJSON", "u.csv"])
+def test_what_is_packed_is_the_same_as_what_is_not(tmp_path: Path, name: str) -> None:
+    plain = write(tmp_path, name, "\ufeffn\n1\n2\n" if name == "u.csv" else '{"n":0.10}\n{"n":2}')
+    packed = tmp_path / f"{name}.gz"
+    packed.write_bytes(gzip.compress(plain.read_bytes()))
+    one, other = look_at(packed), look_at(plain)
+    assert (one.fingerprint, one.rows, one.format) == (other.fingerprint, other.rows, other.format)
+    assert list(rows_of(one)) == list(rows_of(other)) != []
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("u.jsonl.gz", b"{}", "cannot be read: Not a gzipped file"),
+        ("u.jsonl.gz", gzip.compress(b'{"n":1}' * 99)[:-9], "cannot be unpacked"),
+        ("u.parquet.gz", b"", "the format is told by the name"),
+        ("u.gz", b"", "the format is told by the name"),
+    ],
+)
+def test_what_cannot_be_unpacked_is_told(tmp_path: Path, name: str, content: bytes, says: str) -> None:
+    file = tmp_path / name
+    file.write_bytes(content)
+    with pytest.raises(CommandError, match=says):
+        look_at(file)
 
 
 def test_parquet_gives_typed_values(tmp_path: Path) -> None:

@@ -1,8 +1,11 @@
 """Reading rows from CSV, JSON lines and Parquet, in order and without holding the file in memory."""
 
 import csv
+import gzip
 import hashlib
+import io
 import sys
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -22,6 +25,8 @@ FORMATS = {
     ".parquet": "Parquet",
     ".pq": "Parquet",
 }
+PACKED = ".gz"
+"Behind the ending of CSV or JSON lines: gzip."
 BLOCK_BYTES = 2**20
 PARQUET_ROWS = 8192
 Row = dict[str, Any]
@@ -29,7 +34,10 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Source:
-    """A file to send. fingerprint: of its content, "" for standard input. rows: about how many, 0 unknown."""
+    """A file to send.
+
+    fingerprint: of its content, unpacked, "" for standard input. rows: about how many, 0 unknown.
+    """
 
     file: Path
     format: str
@@ -46,16 +54,20 @@ def look_at(file: Path) -> Source:
     """Tell a file's format by its name, its rows and its fingerprint. Raises CommandError."""
     if file == STDIN:
         return Source(file, "JSON lines", "", 0)
-    kind = FORMATS.get(file.suffix.lower())
-    if kind is None:
+    is_packed = file.suffix.lower() == PACKED
+    kind = FORMATS.get((file.with_suffix("") if is_packed else file).suffix.lower())
+    if kind is None or (is_packed and kind == "Parquet"):
         raise CommandError(
-            f"{file.name}: the format is told by the name, which has to end in {', '.join(FORMATS)}.",
+            f"{file.name}: the format is told by the name, which has to end in {', '.join(FORMATS)}; "
+            f"CSV and JSON lines may be packed, as in .jsonl{PACKED}.",
             hint="Send JSON lines of any name on standard input: `tallystick ingest - < FILE`.",
         )
     try:
         fingerprint, lines = _digest(file)
     except OSError as error:
         raise CommandError(f"{file} cannot be read: {error.strerror or error}.") from error
+    except (EOFError, zlib.error) as error:
+        raise CommandError(f"{file} cannot be unpacked: {error}.") from error
     rows = _parquet(file).metadata.num_rows if kind == "Parquet" else lines - (kind == "CSV")
     return Source(file, kind, fingerprint, max(rows, 0))
 
@@ -72,14 +84,19 @@ def rows_of(source: Source) -> Iterator[Row]:
     elif source.file == STDIN:
         yield from _json_rows(sys.stdin.buffer, source.name)
     else:
-        with source.file.open("rb") as lines:
+        with _opened(source.file) as lines:
             yield from _json_rows(lines, source.name)
+
+
+def _opened(file: Path) -> gzip.GzipFile | io.BufferedReader:
+    """Open a file, unpacked."""
+    return gzip.open(file, "rb") if file.suffix.lower() == PACKED else file.open("rb")
 
 
 def _digest(file: Path) -> tuple[str, int]:
     """Hash the content and count its lines in one pass."""
     hashed, lines, last = hashlib.sha256(), 0, b"\n"
-    with file.open("rb") as reader:
+    with _opened(file) as reader:
         while block := reader.read(BLOCK_BYTES):
             hashed.update(block)
             lines += block.count(b"\n")
@@ -88,7 +105,7 @@ def _digest(file: Path) -> tuple[str, int]:
 
 
 def _csv_rows(file: Path) -> Iterator[Row]:
-    with file.open(encoding="utf-8-sig", newline="") as text:
+    with io.TextIOWrapper(_opened(file), encoding="utf-8-sig", newline="") as text:
         reader = csv.reader(text, strict=True)
         try:
             header = [name.strip() for name in next(reader, [])]
