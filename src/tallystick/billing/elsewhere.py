@@ -89,7 +89,8 @@ def has_other(*also: ColumnElement[bool]) -> ColumnElement[bool]:
     return exists().where(
         _others.c.org_id == _bills.c.org_id,
         _others.c.account_id == _bills.c.account_id,
-        _others.c.end_date == _bills.c.end_date,
+        # Not by the index of ends, which all bills of a run share: without statistics it may be taken.
+        func.coalesce(_others.c.end_date, _bills.c.end_date) == _bills.c.end_date,
         _consolidates(_others.c.grouping) != _consolidates(_bills.c.grouping),
         *also,
     )
