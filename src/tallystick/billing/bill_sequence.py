@@ -1,6 +1,6 @@
-"""The last invoice number given, one row an organization."""
+"""The last invoice number given under each prefix."""
 
-from sqlalchemy import BigInteger, Column, PrimaryKeyConstraint, Table
+from sqlalchemy import BigInteger, Column, PrimaryKeyConstraint, Table, Text
 
 from tallystick.platform.resources.tables import UUID, metadata
 
@@ -8,7 +8,7 @@ bill_sequences = Table(
     "bill_sequences",
     metadata,
     Column("org_id", UUID, nullable=False),
-    Column("start_number", BigInteger, nullable=False),
+    Column("prefix", Text, nullable=False),
     Column("last_number", BigInteger, nullable=False),
-    PrimaryKeyConstraint("org_id", name="pk_bill_sequences"),
+    PrimaryKeyConstraint("org_id", "prefix", name="pk_bill_sequences"),
 )

@@ -188,7 +188,7 @@ def _numbered(tx: Transaction, changes: list[BillChange]) -> list[BillChange]:
     fresh = [c for c in changes if c.outcome is Outcome.CREATED]
     if config is None or prefix is None or not fresh:
         return changes
-    numbers = iter(take_numbers(tx, config.sequence_start_number or 0, len(fresh)))
+    numbers = iter(take_numbers(tx, prefix, config.sequence_start_number or 0, len(fresh)))
     return [
         msgspec.structs.replace(
             c, new=msgspec.structs.replace(c.new, sequential_invoice_number=f"{prefix}{next(numbers)}")

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Table, TextClause, delete, select, text
+from sqlalchemy import Table, TextClause, delete, func, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.dialects.postgresql.base import PGDialect
 
@@ -118,19 +118,18 @@ def delete_lines_of(tx: Transaction, bill_id: str) -> None:
     tx.execute(delete(table).where(table.c.org_id == tx.org_id, table.c.bill_id == bill_id))
 
 
-def take_numbers(tx: Transaction, start: int, wanted: int) -> range:
+def take_numbers(tx: Transaction, prefix: str, start: int, wanted: int) -> range:
     """Take the next `wanted` invoice numbers: without gaps, for the row stays locked until the end.
 
-    start: the configured number before the first; another one than last time starts anew (semantics §3).
+    start: the configured number before the first. A lower one than was given under the prefix already does
+    not go back: no number is given twice (semantics §3, decision 0029).
     """
     table = bill_sequences
-    fresh = upsert(table).values(org_id=tx.org_id, start_number=start, last_number=start)
-    tx.execute(fresh.on_conflict_do_nothing())
-    row = tx.execute(select(table).where(table.c.org_id == tx.org_id).with_for_update()).one()
-    last = row.last_number if row.start_number == start else start
-    values = {"start_number": start, "last_number": last + wanted}
-    tx.execute(table.update().where(table.c.org_id == tx.org_id).values(values))
-    return range(last + 1, last + wanted + 1)
+    fresh = upsert(table).values(org_id=tx.org_id, prefix=prefix, last_number=start + wanted)
+    last = func.greatest(table.c.last_number, start) + wanted
+    taken = fresh.on_conflict_do_update(index_elements=["org_id", "prefix"], set_={"last_number": last})
+    end = tx.execute(taken.returning(table.c.last_number)).scalar_one() + 1
+    return range(end - wanted, end)
 
 
 def _as_json(org_id: str, rows: Rows) -> str:

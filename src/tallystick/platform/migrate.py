@@ -22,7 +22,7 @@ from sqlalchemy import Connection, MetaData, NullPool, create_engine, text
 
 import tallystick
 from tallystick.kernel.errors import Unavailable
-from tallystick.platform.database import metadata, secure_tables
+from tallystick.platform.database import EVERY_ORGANIZATION, metadata, secure_tables
 from tallystick.platform.home import Home
 from tallystick.platform.postgres import EmbeddedPostgres
 
@@ -139,8 +139,11 @@ def _revision(connection: Connection) -> str | None:
     return revision
 
 
-def _upgrade(connection: Connection) -> None:
-    command.upgrade(_config(connection), "head")
+def _upgrade(connection: Connection, to: str = "head") -> None:
+    """Run revisions. What they move may be of any organization, also where the user is bound by policies."""
+    statement = text("SELECT set_config('tallystick.org_id', :all, true)")
+    connection.execute(statement, {"all": EVERY_ORGANIZATION})
+    command.upgrade(_config(connection), to)
 
 
 def declare_everything() -> None:

@@ -23,7 +23,7 @@ from tallystick.platform.jobs import JobInterrupted, Jobs
 from tallystick.platform.resources.wire import InvalidBody
 from tallystick.pricing.plan import Plan
 from tallystick.pricing.pricing import Pricing
-from tests.unit.billing.conftest import FEB, JAN, MAR, Books, ListedUsage, lines
+from tests.unit.billing.conftest import FEB, JAN, Books, ListedUsage, lines
 
 D = Decimal
 JAN_5 = datetime(2024, 1, 5, tzinfo=UTC)
@@ -270,15 +270,23 @@ def numbers(books: Books) -> list[int]:
     return sorted(map(number_of, books.bills()))
 
 
-def test_the_invoice_numbers_start_anew_where_configured(books: Books, plan: Plan) -> None:
+@pytest.mark.parametrize(
+    ("settings", "numbers"),
+    [
+        pytest.param([(None, 5), ("A-", 7), ("B-", 0)], [None, "A-8", "B-1"], id="a new prefix"),
+        pytest.param([("A-", 7), ("A-", 7), ("A-", 20)], ["A-8", "A-9", "A-21"], id="a higher start"),
+        pytest.param([("A-", 7), ("A-", 0), ("A-", 7)], ["A-8", "A-9", "A-10"], id="a lower start"),
+        pytest.param([("A-", 7), ("B-", 7), ("A-", 7)], ["A-8", "B-8", "A-9"], id="an old prefix again"),
+    ],
+)
+def test_invoice_numbers_go_on_or_start_where_configured(
+    books: Books, plan: Plan, settings: list[tuple[str | None, int]], numbers: list[str | None]
+) -> None:
     acme = books.account("acme", plan)
-    books.run()
-    books.configure(bill_prefix="A-", sequence_start_number=7)
-    books.run(at=MAR)
-    books.configure(bill_prefix="B-", sequence_start_number=0)
-    books.run(at=datetime(2024, 4, 1, tzinfo=UTC))
-    numbers = [bill.sequential_invoice_number for bill in books.bills(acme)]
-    assert numbers == [None, "A-8", "B-1"]
+    for month, (prefix, start) in enumerate(settings, start=2):
+        books.configure(bill_prefix=prefix, sequence_start_number=start)
+        books.run(at=datetime(2024, month, 1, tzinfo=UTC))
+    assert [bill.sequential_invoice_number for bill in books.bills(acme)] == numbers
 
 
 def test_only_so_many_jobs_run_at_once(books: Books) -> None:
