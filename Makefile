@@ -4,6 +4,8 @@
 
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
+# What computes money: every branch has to be run by its own tests.
+MONEY := tests/unit/kernel tests/unit/rating tests/unit/calc tests/unit/billing
 export PYTHON
 
 help: ## list these commands
@@ -26,7 +28,8 @@ check: setup ## format, lint, types, imports, tests and their coverage: what a c
 	@echo "check: lint"    && $(BIN)/ruff check .
 	@echo "check: types"   && $(BIN)/mypy
 	@echo "check: imports" && $(BIN)/lint-imports --no-cache
-	@echo "check: tests"   && $(MAKE) --no-print-directory test ARGS=--cov
+	@echo "check: money"   && $(PYTEST) -n 2 $(MONEY) --cov
+	@echo "check: tests"   && $(PYTEST) -n 2 $(MONEY:%=--ignore=%)
 
 bench: setup ## measure ingest, queries and billing, and print a table
 	$(BIN)/python -m tests.bench $(ARGS)

@@ -288,6 +288,17 @@ def test_over_a_contract_a_minimum_draws_the_greater_of_it_and_the_usage(
     assert {draft.total for draft in drafts} == {ZERO}
 
 
+def test_a_minimum_in_advance_pays_no_usage_of_another_plan() -> None:
+    """Usage of 100 on each plan: the one's is refunded, the other's drawn beside the next 1000."""
+    inputs, other = PLAN_MINIMUM.bill("100", number=1), OnPlan(prices=DOLLAR_A_GB).terms(1)
+    attached = msgspec.structs.replace(other.account_plan, id="other")
+    both = (*inputs.plans, msgspec.structs.replace(other, account_plan=attached))
+    inputs = msgspec.structs.replace(inputs, plans=both)
+    draft = calculate_bill(with_ledger(inputs, commitment(), commitments=()))
+    assert -sum(x.converted for x in draft.lines if x.drawn) == 1000 + 100
+    assert draft.total == ZERO
+
+
 def test_a_groups_minimum_in_advance_is_not_drawn_twice() -> None:
     """Usage of 100 and 20 under a plan's 50: 150 count; the group's 1000 were paid in advance."""
     group = PlanGroup(
