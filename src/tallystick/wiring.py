@@ -1,6 +1,7 @@
 """Put the parts together: the only place that constructs things."""
 
 import asyncio
+import gc
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -459,7 +460,14 @@ async def run_worker(
 
 def run_until_done(program: Coroutine[Any, Any, None]) -> None:
     """Run a coroutine on the event loop that servers and workers run on."""
+    collect_seldom()
     uvloop.run(program)
+
+
+def collect_seldom() -> None:
+    """Look for cycles of garbage less often: a bill run makes millions of objects, and hardly any cycle."""
+    gc.freeze()  # what was imported stays, and need not be looked at
+    gc.set_threshold(50_000, 20, 50)
 
 
 def openapi_document() -> dict[str, Any]:

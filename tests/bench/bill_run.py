@@ -43,6 +43,7 @@ from tallystick.usage.store.blocks import make_block
 from tallystick.usage.store.model import Slot
 from tallystick.usage.store.store import UsageStore
 from tallystick.usage.store.writer import GroupedWriter
+from tallystick.wiring import collect_seldom
 
 JAN = datetime(2024, 1, 1, tzinfo=UTC)
 MEASUREMENTS_EACH = 10
@@ -51,6 +52,7 @@ BLOCK = 50_000
 
 
 def main(accounts: int, *, profile: bool) -> None:
+    collect_seldom()
     with (
         tempfile.TemporaryDirectory(prefix="tallystick-bench-") as folder,
         Home(Path(folder)) as home,

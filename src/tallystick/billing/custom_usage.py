@@ -31,7 +31,7 @@ class Quantities(dict[UsageKey, Decimal]):
 
     def get(self, key: UsageKey, default: Any = None) -> Any:
         """Give a quantity, or the default where there was no data. Raises CustomSqlFailed."""
-        if key in self.failures:
+        if self.failures and key in self.failures:  # asked millions of times, and hardly ever are there any
             raise self.failures[key]
         return super().get(key, default)
 

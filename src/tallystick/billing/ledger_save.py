@@ -134,7 +134,7 @@ def save_charges(tx: Transaction, drafts: Mapping[str, Draft]) -> None:
         if line.charge_id is not None
     }
     table = resource_of(Charge).table
-    held = tx.select(Charge, table.c.bill_id.in_(list(drafts)))
+    held = tx.select(Charge, among(table.c.bill_id, list(drafts)))
     found = {charge.id: charge for charge in tx.load(Charge, held.with_for_update())}
     fresh = sorted(on_bill.keys() - found.keys())
     if fresh:
