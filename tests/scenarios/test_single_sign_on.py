@@ -206,7 +206,8 @@ def test_who_names_the_issuer_must_hold_everything(world: World, issuer: Issuer)
     limited = caller(world, allow("config:update config:create", "config:singlesignon/*"))
     assert limited.put("singlesignon", body, expect=403)["code"] == "more_than_you_have"
     limited.close()
-    for wrong in ({"issuer": "http://issuer.example"}, {"allowedDomains": ["@x"]}):
+    wrong_issuers = ({"issuer": f"http://{host}"} for host in ("issuer.example", "localhost.issuer.example"))
+    for wrong in (*wrong_issuers, {"allowedDomains": ["@x"]}):
         world.put("singlesignon", {**body, **wrong}, expect=400)
 
 

@@ -33,9 +33,7 @@ class SingleSignOn(Entity, kw_only=True):
 
     def check(self) -> Iterator[Problem]:
         """The issuer is reached safely, and domains are domains."""
-        if not re.fullmatch(
-            r"https://[^\s?#@]+|http://(?:localhost|127\.0\.0\.1)(?::\d+)?[^\s?#@]*", self.issuer
-        ):
+        if not ISSUER.fullmatch(self.issuer):
             yield Problem("issuer", "wrong_format", "must be an https:// URL without query or fragment")
         for i, domain in enumerate(self.allowed_domains):
             if not DOMAIN.fullmatch(domain):
