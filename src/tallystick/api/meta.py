@@ -7,7 +7,6 @@ from sqlalchemy import text
 
 from tallystick import __version__
 from tallystick.api.routes import Call, Route
-from tallystick.kernel.errors import Unavailable
 from tallystick.platform.database import NOBODY
 
 
@@ -18,12 +17,6 @@ class Health(msgspec.Struct):
     version: str
 
 
-class NotReady(Unavailable):
-    """A part that the server stands on does not answer."""
-
-    code = "not_ready"
-
-
 def meta_routes() -> Iterator[Route]:
     """Make the routes that anyone may take."""
     able = "Tell whether it can serve"
@@ -32,7 +25,7 @@ def meta_routes() -> Iterator[Route]:
 
 
 def health(call: Call) -> Health:
-    """Ask the database. Raises NotReady."""
+    """Tell whether the server can serve: whether its database answers."""
     with call.services.database.reading(NOBODY) as tx:
         tx.execute(text("SELECT 1"))
     return Health("ok", __version__)

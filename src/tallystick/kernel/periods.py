@@ -261,12 +261,6 @@ def period_ending(cycle: BillingCycle, starting: date, last_date: date) -> Billi
     return period if period is not None and period.last_date == last_date else None
 
 
-def period_opening(cycle: BillingCycle, starting: date, day: date) -> BillingPeriod | None:
-    """Give the billing period that starts on `day`, for what is billed in advance, or None."""
-    period = period_containing(cycle, starting, day)
-    return period if period is not None and period.dates.start == day else None
-
-
 def latest_period_closed_by(cycle: BillingCycle, starting: date, bill_date: date) -> BillingPeriod | None:
     """Give the last billing period that has ended by the start of `bill_date`; None when none has."""
     running = period_containing(cycle, starting, bill_date)

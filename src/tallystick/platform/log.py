@@ -3,8 +3,6 @@
 import logging
 import re
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Literal, TextIO
 
 import structlog
@@ -28,7 +26,6 @@ def configure_logging(
     """Send all logs, ours and the libraries', to `stream` (standard error), in one form."""
     out = stream or sys.stderr
     first: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.PositionalArgumentsFormatter(),
@@ -59,13 +56,6 @@ def configure_logging(
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
-
-
-@contextmanager
-def bound(**facts: object) -> Iterator[None]:
-    """Add facts, such as `request_id`, to every word logged inside, by this thread or task."""
-    with structlog.contextvars.bound_contextvars(**facts):
-        yield
 
 
 def _console(out: TextIO) -> Processor:

@@ -25,7 +25,6 @@ from tallystick.kernel.periods import (
     local_date,
     period_containing,
     period_ending,
-    period_opening,
     start_of_day,
 )
 
@@ -340,15 +339,6 @@ def test_period_ending(last_date: str, number: int | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("opening", "number"),
-    [("2024-01-20", 0), ("2024-02-01", 1), ("2024-01-21", None), ("2024-01-01", None)],
-)
-def test_period_opening(opening: str, number: int | None) -> None:
-    found = period_opening(cycle("2022-01-01"), day("2024-01-20"), day(opening))
-    assert (found.number if found else None) == number
-
-
-@pytest.mark.parametrize(
     ("bill_date", "dates"),
     [
         pytest.param("2023-05-01", None, id="before the start"),
@@ -393,7 +383,6 @@ def test_each_day_is_in_one_period_found_from_every_side(
     assert period.dates.contains(local)
     assert billing_period(made, starting, period.number) == period
     assert period_ending(made, starting, period.last_date) == period
-    assert period_opening(made, starting, period.dates.start) == period
     assert latest_period_closed_by(made, starting, period.dates.end) == period
 
 
