@@ -60,14 +60,14 @@ from tallystick.organizations.sessions import Sessions
 from tallystick.organizations.signing_on import SignOns
 from tallystick.organizations.throttle import Throttle
 from tallystick.organizations.tokens import Tokens
-from tallystick.platform.addresses import Allowed, read_networks
+from tallystick.platform.addresses import ANYWHERE, Allowed, read_networks
 from tallystick.platform.clickhouse.embedded import EmbeddedClickHouse
 from tallystick.platform.clickhouse.http import HttpClickHouse
 from tallystick.platform.clickhouse.transport import ClickHouse
 from tallystick.platform.clock import SystemClock
 from tallystick.platform.database import Database
 from tallystick.platform.due import MOVE_TASK, Due, DueRunner
-from tallystick.platform.fetch import Fetch, anywhere
+from tallystick.platform.fetch import Fetch
 from tallystick.platform.files import Files, Folder
 from tallystick.platform.home import Home
 from tallystick.platform.http_out import HttpOut
@@ -300,12 +300,12 @@ def _sign_ons(platform: Platform, secret: bytes) -> SignOns:
     own = None
     if settings.oidc_issuer and settings.oidc_client_id:
         own = Provider(
-            settings.oidc_issuer, settings.oidc_client_id, settings.oidc_client_secret, Fetch(anywhere)
+            settings.oidc_issuer, settings.oidc_client_id, settings.oidc_client_secret, Fetch(ANYWHERE)
         )
     inside = Allowed.read(settings.webhook_allow)
     connect = OpenIdConnect(clock, Sealer(secret, "a browser that signs on"))
     sealer = Sealer(secret, "single sign-on")
-    return SignOns(platform.database, clock, connect, sealer, Fetch(inside.lets), own)
+    return SignOns(platform.database, clock, connect, sealer, Fetch(inside), own)
 
 
 def make_mailer(platform: Platform) -> Mailer:

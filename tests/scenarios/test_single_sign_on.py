@@ -10,8 +10,8 @@ import pytest
 from joserfc.jwk import ECKey, OctKey, RSAKey
 
 from tallystick.organizations.oidc import Provider
-from tallystick.platform.addresses import Allowed
-from tallystick.platform.fetch import Fetch, anywhere
+from tallystick.platform.addresses import ANYWHERE, Allowed
+from tallystick.platform.fetch import Fetch
 from tests.support.issuer import CLIENT, SECRET, Issuer, running_issuer
 from tests.support.live import Live
 from tests.support.people import ALL, allow, caller, join, policy
@@ -23,9 +23,9 @@ def issuer(live: Live) -> Iterator[Issuer]:
     """Run an issuer that this server may call, although it is inside."""
     sign_ons = live.services.sign_ons
     with running_issuer() as running:
-        object.__setattr__(sign_ons, "fetch", Fetch(anywhere))
+        object.__setattr__(sign_ons, "fetch", Fetch(ANYWHERE))
         yield running
-        object.__setattr__(sign_ons, "fetch", Fetch(Allowed().lets))
+        object.__setattr__(sign_ons, "fetch", Fetch(Allowed()))
         object.__setattr__(sign_ons, "own", None)
 
 
@@ -213,7 +213,7 @@ def test_who_names_the_issuer_must_hold_everything(world: World, issuer: Issuer)
 
 @pytest.mark.usefixtures("settings")
 def test_an_issuer_inside_the_network_is_not_asked(world: World, issuer: Issuer) -> None:
-    object.__setattr__(world.live.services.sign_ons, "fetch", Fetch(Allowed().lets))
+    object.__setattr__(world.live.services.sign_ons, "fetch", Fetch(Allowed()))
     answer = httpx.get(f"{world.url}/sso/start", params={"orgId": world.org_id})
     assert (answer.status_code, answer.json()["code"]) == (503, "fetch_failed")
     assert issuer.asked == []
@@ -234,7 +234,7 @@ def test_an_issuer_that_is_another_or_broken_is_told(world: World, issuer: Issue
 
 def test_the_installations_issuer_lets_in_users_and_those_invited(world: World, issuer: Issuer) -> None:
     issuer.now = int(world.live.clock.now().timestamp())
-    own = Provider(issuer.url, CLIENT, SECRET, Fetch(anywhere))
+    own = Provider(issuer.url, CLIENT, SECRET, Fetch(ANYWHERE))
     object.__setattr__(world.live.services.sign_ons, "own", own)
     invited = {"firstName": "Ada", "lastName": "Byron", "email": f"ada@{world.org_id}.example"}
     world.post("invitations", invited)

@@ -40,6 +40,10 @@ class Allowed:
         return is_public(address) or is_in(address, self.networks)
 
 
+ANYWHERE = Allowed.read("0.0.0.0/0,::/0")
+"For requests to where the operator himself says."
+
+
 def read_networks(text: str) -> tuple[Network, ...]:
     """Read a list of networks, separated by commas. Raises ValueError."""
     parts = (each.strip() for each in text.split(","))

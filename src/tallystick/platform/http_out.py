@@ -24,11 +24,11 @@ from tallystick.kernel.errors import Invalid
 from tallystick.platform.addresses import Allowed
 
 TIMEOUT_S: Final = 15.0
-"For the whole of a request, name look-up and answer included."
+"For the whole of a request, name look-up and answer included, where its maker says nothing else."
 CONNECT_S: Final = 5.0
 MOST_ANSWER_BYTES: Final = 16_384
 LONGEST_URL: Final = 2_000
-_RESOLVERS: Final = ThreadPoolExecutor(8, thread_name_prefix="resolver")
+_RESOLVERS: Final = ThreadPoolExecutor(16, thread_name_prefix="resolver")
 "A name server that does not answer holds one of these, and nothing else."
 
 
@@ -43,11 +43,17 @@ class NoAnswer(Exception):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What was answered; the body's beginning."""
+    """What was answered. content: the body, or its beginning if it is cut."""
 
     status: int
     headers: dict[str, str]
-    body: str
+    content: bytes
+    is_cut: bool
+
+    @property
+    def body(self) -> str:
+        """The content as text, whatever it is."""
+        return self.content.decode("utf-8", "replace")
 
 
 def split_url(url: str) -> SplitResult:
@@ -67,11 +73,17 @@ def split_url(url: str) -> SplitResult:
 
 
 class HttpOut:
-    """Makes requests to the outside. Thread-safe."""
+    """Makes requests to the outside. Thread-safe. allowed: which inner addresses may be called.
 
-    def __init__(self, allowed: Allowed, *, timeout_s: float = TIMEOUT_S) -> None:
+    timeout_s: for the whole of a request. most_bytes: of an answer's body, the rest is cut off.
+    """
+
+    def __init__(
+        self, allowed: Allowed, *, timeout_s: float = TIMEOUT_S, most_bytes: int = MOST_ANSWER_BYTES
+    ) -> None:
         self._allowed = allowed
         self._timeout_s = timeout_s
+        self._most_bytes = most_bytes
 
     def check(self, url: str) -> None:
         """Resolve a URL's name and refuse addresses inside. Takes as long as the name server does.
@@ -98,11 +110,15 @@ class HttpOut:
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Send a body, once. Raises AddressRefused, NoAnswer."""
+        return await self.request("POST", url, headers, body)
+
+    async def request(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        """Make a request, once. Raises AddressRefused, NoAnswer."""
         split_url(url)
         started = monotonic()
         try:
             async with asyncio.timeout(self._timeout_s):
-                return await self._post(url, headers, body)
+                return await self._request(method, url, headers, body)
         except TimeoutError as error:
             raise NoAnswer(f"no whole answer within {monotonic() - started:.0f} seconds") from error
         except httpcore.TimeoutException as error:
@@ -112,7 +128,7 @@ class HttpOut:
         except (httpcore.NetworkError, OSError) as error:
             raise NoAnswer(f"the connection failed: {error}") from error
 
-    async def _post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+    async def _request(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         sent = [("Host", urlsplit(url).netloc), ("Connection", "close"), ("Content-Length", str(len(body)))]
         pool = httpcore.AsyncConnectionPool(
             ssl_context=_tls(), network_backend=_Checked(self), max_connections=1
@@ -120,16 +136,18 @@ class HttpOut:
         async with (
             pool,
             pool.stream(
-                "POST", url, headers=[*sent, *headers.items()], content=body, extensions=_NO_LIMITS
+                method, url, headers=[*sent, *headers.items()], content=body, extensions=_NO_LIMITS
             ) as answer,
         ):
             read = bytearray()
             async for part in answer.aiter_stream():
                 read += part
-                if len(read) >= MOST_ANSWER_BYTES:
+                if len(read) > self._most_bytes:
                     break
             told = {name.decode("latin-1"): value.decode("latin-1") for name, value in answer.headers}
-            return Answer(answer.status, told, read[:MOST_ANSWER_BYTES].decode("utf-8", "replace"))
+            return Answer(
+                answer.status, told, bytes(read[: self._most_bytes]), is_cut=len(read) > self._most_bytes
+            )
 
 
 _NO_LIMITS: Final = {"timeout": {"connect": CONNECT_S}}
@@ -167,4 +185,6 @@ class _Checked(httpcore.AsyncNetworkBackend):
 
 @cache
 def _tls() -> ssl.SSLContext:
-    return httpx.create_ssl_context()
+    context = httpx.create_ssl_context()
+    context.load_default_certs()  # beside the public list, whom the operator's system trusts
+    return context

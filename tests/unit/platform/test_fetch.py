@@ -8,8 +8,8 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from tallystick.platform.addresses import Allowed
-from tallystick.platform.fetch import Fetch, FetchFailed, anywhere
+from tallystick.platform.addresses import ANYWHERE, Allowed
+from tallystick.platform.fetch import Fetch, FetchFailed
 
 WHOLE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
 
@@ -41,6 +41,11 @@ def drip(connection: socket.socket) -> None:
         time.sleep(0.05)
 
 
+def flood(connection: socket.socket) -> None:
+    """Answer more than is read."""
+    connection.sendall(WHOLE.replace(b": 2", b": 2000000") + b" " * 2_000_000)
+
+
 def cut_off(fetch: Fetch, url: str) -> None:
     with pytest.raises(FetchFailed):
         fetch.get(url)
@@ -48,19 +53,24 @@ def cut_off(fetch: Fetch, url: str) -> None:
 
 def test_reads_what_is_answered() -> None:
     with server(lambda connection: connection.sendall(WHOLE)) as url:
-        assert Fetch(anywhere).get(url).body == b"{}"
+        assert Fetch(ANYWHERE).get(url).body == b"{}"
 
 
 def test_a_slow_answer_is_cut_off_however_often_something_comes() -> None:
     with server(drip) as url:
         started = time.monotonic()
         with pytest.raises(FetchFailed):
-            Fetch(anywhere, timeout_s=0.4).get(url)
+            Fetch(ANYWHERE, timeout_s=0.4).get(url)
         assert time.monotonic() - started < 5
 
 
+def test_a_large_answer_is_none() -> None:
+    with server(flood) as url, pytest.raises(FetchFailed, match="1,000,000 bytes"):
+        Fetch(ANYWHERE).get(url)
+
+
 def test_only_so_many_requests_wait_at_once() -> None:
-    fetch = Fetch(anywhere, timeout_s=2, places=1)
+    fetch = Fetch(ANYWHERE, timeout_s=2, places=1)
     with server(drip) as url:
         waiting = threading.Thread(target=cut_off, args=(fetch, url))
         waiting.start()
@@ -78,4 +88,4 @@ def test_only_so_many_requests_wait_at_once() -> None:
 )
 def test_addresses_inside_are_not_asked(host: str) -> None:
     with pytest.raises(FetchFailed):
-        Fetch(Allowed().lets).get(f"http://{host}:9/")
+        Fetch(Allowed()).get(f"http://{host}:9/")
