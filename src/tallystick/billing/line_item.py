@@ -3,12 +3,13 @@
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
 from tallystick.billing.derivation import Derivation
 from tallystick.platform.resources import AMOUNT, Entity, Hidden, Id, Ref, resource
+from tallystick.platform.resources.declaration import part_of
 
 Amount = Annotated[Decimal, AMOUNT]
 
@@ -108,56 +109,17 @@ class LineItem(Entity, kw_only=True):
     derivation: Annotated[Derivation | None, Hidden()] = None
 
 
-class BillLineItem(msgspec.Struct, kw_only=True, rename="camel"):
-    """A line as it stands inside its bill."""
+_ONLY_STORED = {"bill_id", "json_usage_generated", "account_plan_id", "derivation", *Entity.__struct_fields__}
+_IN_BILL = {name: name for name in LineItem.__struct_fields__ if name == "id" or name not in _ONLY_STORED}
+_IN_BILL["band_usage"] = "usage_per_pricing_band"
 
-    id: str
-    product_id: str | None = None
-    product_name: str | None = None
-    product_code: str | None = None
-    accounting_product_id: str | None = None
-    accounting_product_name: str | None = None
-    accounting_product_code: str | None = None
-    aggregation_id: str | None = None
-    compound_aggregation_id: str | None = None
-    counter_id: str | None = None
-    charge_id: str | None = None
-    segment: dict[str, str] | None = None
-    group: dict[str, str] | None = None
-    meter_id: str | None = None
-    plan_id: str | None = None
-    plan_group_id: str | None = None
-    commitment_id: str | None = None
-    balance_id: str | None = None
-    description: str
-    quantity: Amount
-    units: Amount
-    unit: str
-    subtotal: Amount
-    currency: str
-    conversion_rate: Amount
-    converted_subtotal: Amount
-    credit_type_id: str | None = None
-    line_item_type: LineItemType
-    pricing_id: str | None = None
-    child_account_id: str | None = None
-    child_account_code: str | None = None
-    usage_per_pricing_band: list[BandUsage] = []
-    service_period_start_date: datetime
-    service_period_end_date: datetime
-    referenced_bill_id: str | None = None
-    referenced_line_item_id: str | None = None
-    reason_id: str | None = None
-    contract_id: str | None = None
-    average_unit_price: Amount
-    sequence_number: int
-    additional: dict[str, Any] | None = None
-
-
-_SHARED = tuple(f for f in BillLineItem.__struct_fields__ if f in LineItem.__struct_fields__)
+if TYPE_CHECKING:
+    BillLineItem = LineItem
+else:
+    BillLineItem = part_of(LineItem, "BillLineItem", _IN_BILL)
+    BillLineItem.__doc__ = "A line as it stands inside its bill."
 
 
 def embedded(line: LineItem) -> BillLineItem:
     """Give a line in the form it has inside its bill."""
-    shared = {name: getattr(line, name) for name in _SHARED}
-    return BillLineItem(usage_per_pricing_band=line.band_usage, **shared)
+    return BillLineItem(**{inside: getattr(line, own) for own, inside in _IN_BILL.items()})

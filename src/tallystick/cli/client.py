@@ -62,7 +62,6 @@ class Client:
         self._token, self._token_until = "", 0.0
         self._signing_in = Lock()
         self._answered = False
-        self.retries = 0
 
     def __enter__(self) -> Self:
         return self
@@ -177,7 +176,6 @@ class Client:
                 if answer.status_code not in BUSY or time.monotonic() + wait_s > deadline:
                     return answer
                 wait_s = max(wait_s, _retry_after_s(answer))
-            self.retries += 1
             time.sleep(wait_s)
             wait_s = min(wait_s * 2, LONGEST_WAIT_S)
 

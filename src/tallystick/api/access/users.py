@@ -151,7 +151,7 @@ def get_groups(call: Call) -> UserGroups:
     with call.reading() as tx:
         user = tx.get(User, call.path["id"])
         ids = groups_around(tx, USER_TYPE, TargetType.ITEM, user.id, nested=nested)
-        found = tx.find(ResourceGroup, id=list(ids)) if ids else []
+        found = tx.find(ResourceGroup, id=list(ids))
     answered = UserGroups(id=user.id, version=user.version, name=user.email)
     answered.data, answered.next_token = cut(found, page)
     return answered

@@ -2,7 +2,7 @@
 
 import types
 import typing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -209,25 +209,30 @@ def _marks(kind: Any) -> tuple[list[Any], Any, bool]:
 
 def _request_type(cls: type[Entity], fields: Sequence[FieldSpec]) -> type[VersionedRequest]:
     """Derive the body of create and update: the declared fields less those that the server sets."""
-    declared = {f.name: f for f in msgspec.structs.fields(cls)}
-    members: list[Any] = []
-    for spec in fields:
-        if spec.computed or spec.hidden:
-            continue
-        field = declared[spec.name]
-        if field.required:
-            members.append((spec.name, spec.kind))
-        elif field.default is not msgspec.NODEFAULT:
-            members.append((spec.name, spec.kind, field.default))
-        else:
-            members.append((spec.name, spec.kind, msgspec.field(default_factory=field.default_factory)))
-    made = msgspec.defstruct(
-        f"{cls.__name__}Request",
-        members,
-        bases=(VersionedRequest,),
-        kw_only=True,
-        rename="camel",
-        module=cls.__module__,
-    )
+    names = {spec.name: spec.name for spec in fields if not (spec.computed or spec.hidden)}
+    made: type[VersionedRequest] = part_of(cls, f"{cls.__name__}Request", names, base=VersionedRequest)
     made.__doc__ = cls.__doc__
-    return made  # type: ignore[return-value]
+    return made
+
+
+def part_of(
+    cls: type[Entity], name: str, names: Mapping[str, str], *, base: type[msgspec.Struct] = msgspec.Struct
+) -> Any:
+    """Derive a class that has some of a declaration's fields, with their types and defaults.
+
+    names: the fields, and what each is called in the derived class.
+    """
+    hints = typing.get_type_hints(cls, include_extras=True)
+    members: list[Any] = []
+    for field in msgspec.structs.fields(cls):
+        if field.name not in names:
+            continue
+        member: tuple[Any, ...] = (names[field.name], hints[field.name])
+        if field.default is not msgspec.NODEFAULT:
+            member = (*member, field.default)
+        elif field.default_factory is not msgspec.NODEFAULT:
+            member = (*member, msgspec.field(default_factory=field.default_factory))
+        members.append(member)
+    return msgspec.defstruct(
+        name, members, bases=(base,), kw_only=True, rename="camel", module=cls.__module__
+    )
