@@ -12,6 +12,7 @@ import msgspec
 from tallystick.api.routes import Call, Route
 from tallystick.organizations.audit import append_audit
 from tallystick.organizations.errors import Unauthenticated
+from tallystick.organizations.principal import Principal
 from tallystick.organizations.service import log_in
 from tallystick.organizations.tokens import AccessToken
 from tallystick.platform.resources.fields import Id
@@ -75,18 +76,23 @@ def oauth_routes() -> Iterator[Route]:
 
 def log_in_person(call: Call) -> AccessToken:
     """Check a person's password and sign a token. Raises WrongCredentials, TooManyAttempts."""
-    services, asked = call.services, call.body
-    person = log_in(
-        services.database,
-        services.throttle,
+    services, person = call.services, person_of(call)
+    with services.database.transaction(person.org_id, person.id) as tx:
+        append_audit(tx, "logged_in", "user", person.id, {"by": "password", "address": call.address})
+    return services.tokens.issue(person)
+
+
+def person_of(call: Call) -> Principal:
+    """Give the person whose address and password a body has. Raises WrongCredentials, TooManyAttempts."""
+    asked = call.body
+    return log_in(
+        call.services.database,
+        call.services.throttle,
         email=asked.email,
         password=asked.password,
         address=call.address,
         org_id=asked.org_id,
     )
-    with services.database.transaction(person.org_id, person.id) as tx:
-        append_audit(tx, "logged_in", "user", person.id, {"by": "password", "address": call.address})
-    return services.tokens.issue(person)
 
 
 def exchange_token(call: Call) -> AccessToken:

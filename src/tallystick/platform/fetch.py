@@ -1,4 +1,4 @@
-"""Small requests to servers that an organization or the operator names, from a thread that waits for the answer.
+"""Small requests to servers that an organization or the operator names, from a thread that waits for them.
 
 The rules are those of `http_out`. A whole answer or none: one that is long, slow or cut off is a failure.
 """

@@ -12,7 +12,7 @@ from typing import Protocol
 from tallystick.kernel.errors import Unavailable
 from tallystick.platform.ids import new_id
 
-_UNFINISHED = ".part"
+UNFINISHED = ".part"
 
 
 class FileNotKept(Unavailable):
@@ -59,7 +59,7 @@ class Folder:
     def __init__(self, path: Path) -> None:
         self._path = path
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for left in path.rglob(f"*{_UNFINISHED}"):  # by a process that was killed
+        for left in path.rglob(f"*{UNFINISHED}"):  # by a process that was killed
             left.unlink(missing_ok=True)
 
     def draft(self, key: str) -> "FolderDraft":
@@ -78,14 +78,15 @@ class Folder:
         (self._path / key).unlink(missing_ok=True)
 
 
-class FolderDraft:
-    """A file beside its place until it is kept. Thread-safe: a late piece of a dropped draft is ignored."""
+class LocalDraft:
+    """A file on this machine until it is kept; nobody sees it before.
 
-    def __init__(self, place: Path) -> None:
-        self._place = place
-        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._part = place.with_name(f"{place.name}.{new_id()}{_UNFINISHED}")
-        self._file = self._part.open("xb")
+    Thread-safe: a late piece of a dropped draft is ignored.
+    """
+
+    def __init__(self, part: Path) -> None:
+        self._part = part
+        self._file = part.open("xb")
         self._lock = threading.Lock()
 
     def write(self, piece: bytes) -> None:
@@ -93,6 +94,22 @@ class FolderDraft:
         with self._lock:
             if not self._file.closed:
                 self._file.write(piece)
+
+    def drop(self) -> None:
+        """Forget it, unless it is kept already."""
+        with self._lock:
+            with suppress(OSError):  # a full disk: what was still to be written goes anyway
+                self._file.close()
+            self._part.unlink(missing_ok=True)
+
+
+class FolderDraft(LocalDraft):
+    """A file beside its place until it is kept."""
+
+    def __init__(self, place: Path) -> None:
+        self._place = place
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        super().__init__(place.with_name(f"{place.name}.{new_id()}{UNFINISHED}"))
 
     def keep(self) -> None:
         """Make the file durable under its key, in place of one that was there."""
@@ -106,10 +123,3 @@ class FolderDraft:
                 os.fsync(folder)
             finally:
                 os.close(folder)
-
-    def drop(self) -> None:
-        """Forget it, unless it is kept already."""
-        with self._lock:
-            with suppress(OSError):  # a full disk: what was still to be written goes anyway
-                self._file.close()
-            self._part.unlink(missing_ok=True)

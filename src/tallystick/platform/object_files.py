@@ -14,10 +14,9 @@ from obstore.store import GCSStore, S3Store
 
 from tallystick.kernel.clock import Clock
 from tallystick.kernel.errors import Unavailable
-from tallystick.platform.files import FileNotKept
+from tallystick.platform.files import UNFINISHED, FileNotKept, LocalDraft
 from tallystick.platform.ids import new_id
 
-_UNFINISHED: Final = ".part"
 COPIES_BYTES: Final = 10 * 2**30
 RECENT_S: Final = 3600
 "A copy that was asked for so lately may still be being sent: it stays."
@@ -66,12 +65,12 @@ class ObjectFiles:
         self._limit_bytes = limit_bytes
         self._lock = threading.Lock()
         copies.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for left in copies.rglob(f"*{_UNFINISHED}"):  # by a process that was killed
+        for left in copies.rglob(f"*{UNFINISHED}"):  # by a process that was killed
             left.unlink(missing_ok=True)
 
     def draft(self, key: str) -> "ObjectDraft":
         """Begin to write a file."""
-        return ObjectDraft(self._store, key, self._copies / f"{new_id()}{_UNFINISHED}")
+        return ObjectDraft(self._store, key, self._copies / f"{new_id()}{UNFINISHED}")
 
     def path(self, key: str) -> Path:
         """Give where the file can be read on this machine. Raises FileNotKept, FilesUnavailable."""
@@ -93,7 +92,7 @@ class ObjectFiles:
     def _fetch(self, key: str, place: Path) -> None:
         self._make_room()
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        part = place.with_name(f"{new_id()}{_UNFINISHED}")
+        part = place.with_name(f"{new_id()}{UNFINISHED}")
         try:
             with _reached(key), part.open("xb") as file:
                 for piece in obstore.get(self._store, key).stream(min_chunk_size=PIECE_BYTES):
@@ -115,19 +114,12 @@ class ObjectFiles:
                 held -= stat.st_size
 
 
-class ObjectDraft:
-    """A file on this machine until it is kept; nobody else sees it before. Thread-safe."""
+class ObjectDraft(LocalDraft):
+    """A file on this machine until it is kept, and then in the store."""
 
     def __init__(self, store: Any, key: str, part: Path) -> None:
-        self._store, self._key, self._part = store, key, part
-        self._file = part.open("xb")
-        self._lock = threading.Lock()
-
-    def write(self, piece: bytes) -> None:
-        """Add a piece."""
-        with self._lock:
-            if not self._file.closed:
-                self._file.write(piece)
+        super().__init__(part)
+        self._store, self._key = store, key
 
     def keep(self) -> None:
         """Send the file to the store, in place of one that was there. Raises FilesUnavailable."""
@@ -135,13 +127,6 @@ class ObjectDraft:
             self._file.close()
             with _reached(self._key), self._part.open("rb") as file:
                 obstore.put(self._store, self._key, file)
-            self._part.unlink(missing_ok=True)
-
-    def drop(self) -> None:
-        """Forget it, unless it is kept already."""
-        with self._lock:
-            with suppress(OSError):  # a full disk: what was still to be written goes anyway
-                self._file.close()
             self._part.unlink(missing_ok=True)
 
 

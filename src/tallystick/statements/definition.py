@@ -11,6 +11,7 @@ from tallystick.catalogue.meter import DataField, FieldCategory, Meter
 from tallystick.kernel.problems import Problem
 from tallystick.platform.resources import Entity, Id, Transaction, resource
 from tallystick.platform.resources.checks import no_repeats
+from tallystick.rating.method import Method
 
 MOST = 100
 "So many dimensions, and so many measures, has a definition at most."
@@ -31,21 +32,13 @@ class AggregationFrequency(StrEnum):
     WHOLE_PERIOD = "WHOLE_PERIOD"
 
 
-class Aggregation(StrEnum):
-    """How a measure's values become one; CUSTOM_SQL is in the original's list, and refused here."""
-
-    SUM = "SUM"
-    MIN = "MIN"
-    MAX = "MAX"
-    COUNT = "COUNT"
-    LATEST = "LATEST"
-    MEAN = "MEAN"
-    UNIQUE = "UNIQUE"
-    CUSTOM_SQL = "CUSTOM_SQL"
-
-
-COUNTING = frozenset({Aggregation.COUNT, Aggregation.UNIQUE})
+COUNTING = frozenset({Method.COUNT, Method.UNIQUE})
 "What can be asked of texts too."
+OF_AGGREGATIONS = frozenset({Method.CUSTOM_SQL, Method.TIME_WEIGHTED})
+"What a field's values alone do not tell; CUSTOM_SQL is in the original's list, and refused here."
+Function = Annotated[
+    Method, Meta(extra_json_schema={"enum": [m.value for m in Method if m is not Method.TIME_WEIGHTED]})
+]
 
 
 class Dimension(msgspec.Struct, kw_only=True, rename="camel"):
@@ -69,12 +62,12 @@ class Measure(msgspec.Struct, kw_only=True, rename="camel"):
 
     meter_id: Id | None = None
     name: str | None = None
-    aggregations: Annotated[list[Aggregation], Meta(max_length=7)] = []
+    aggregations: Annotated[list[Function], Meta(max_length=7)] = []
 
     @property
-    def wanted(self) -> list[Aggregation]:
+    def wanted(self) -> list[Method]:
         """The aggregations, the default included."""
-        return self.aggregations or [Aggregation.SUM]
+        return self.aggregations or [Method.SUM]
 
 
 @resource("statementdefinitions", event="configuration.statementdefinition")
@@ -104,8 +97,10 @@ class StatementDefinition(Entity, kw_only=True):
         for i, measure in enumerate(self.measures):
             asked = measure.aggregations
             yield from no_repeats(f"measures[{i}].aggregations[{{i}}]", asked, "{value} stands twice")
-            if Aggregation.CUSTOM_SQL in asked:
-                message = "SQL is of an aggregation, not of a field; price the aggregation to see it here"
+            for method in (each for each in asked if each in OF_AGGREGATIONS):
+                message = (
+                    f"{method} is of an aggregation, not of a field; price the aggregation to see it here"
+                )
                 yield Problem(f"measures[{i}].aggregations", "not_applicable", message)
 
     def check_stored(self, tx: Transaction, old: Entity | None) -> Iterator[Problem]:

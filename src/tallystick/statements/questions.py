@@ -203,7 +203,7 @@ def _figures(definition: StatementDefinition, meter: Meter) -> Iterator[Figure]:
                 suits = function in COUNTING or (field is not None and field.category.is_numeric)
                 if suits and (code, function) not in seen:
                     seen.add((code, function))
-                    yield Figure(code, function.value, Asked(Method(function.value), slot_of(meter, code)))
+                    yield Figure(code, function.value, Asked(function, slot_of(meter, code)))
 
 
 def _is_of(part: Dimension | Measure, meter: Meter) -> bool:

@@ -10,13 +10,12 @@ import pytest
 from tallystick.accounts.contract import UsageFilter, UsageFilterMode
 from tallystick.billing.bill import Bill
 from tallystick.billing.derivation import Derivation, ShareFrom
-from tallystick.catalogue.aggregation import Aggregation as CatalogueAggregation
+from tallystick.catalogue.aggregation import Aggregation
 from tallystick.catalogue.meter import DataField, FieldCategory, Meter
 from tallystick.kernel.periods import BillingFrequency
 from tallystick.rating.method import Method
 from tallystick.rating.units import UsageRounding
 from tallystick.statements.definition import (
-    Aggregation,
     AggregationFrequency,
     Dimension,
     Measure,
@@ -61,7 +60,7 @@ METER = Meter(
     derived_fields=[],
     slots={"distance": "n0", "fee": "n1", "destination": "s0", "carrier": "s1", "note": "s2", "gone": "s3"},
 )
-SUMS = CatalogueAggregation(
+SUMS = Aggregation(
     id="a",
     name="Miles",
     code="miles",
@@ -101,12 +100,12 @@ def test_dimensions_and_attributes_of_the_meter_each_once() -> None:
     [
         pytest.param(Measure(), [("distance", "SUM"), ("fee", "SUM")], id="blank is every number, summed"),
         pytest.param(
-            Measure(name="distance", aggregations=[Aggregation.MIN, Aggregation.COUNT]),
+            Measure(name="distance", aggregations=[Method.MIN, Method.COUNT]),
             [("distance", "MIN"), ("distance", "COUNT")],
             id="as named",
         ),
         pytest.param(
-            Measure(name="carrier", aggregations=[Aggregation.UNIQUE]), [("carrier", "UNIQUE")], id="texts"
+            Measure(name="carrier", aggregations=[Method.UNIQUE]), [("carrier", "UNIQUE")], id="texts"
         ),
         pytest.param(Measure(name="gone"), [], id="a field that is gone"),
         pytest.param(Measure(meter_id="another"), [], id="of another meter"),

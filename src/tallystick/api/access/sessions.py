@@ -7,10 +7,9 @@ from typing import Any
 import msgspec
 
 from tallystick.api.access.cookies import SESSION, cookie_of, drop_cookie, set_cookie
-from tallystick.api.oauth import LogInRequest
+from tallystick.api.oauth import LogInRequest, person_of
 from tallystick.api.routes import Answered, Call, Permission, Route, organization_path
 from tallystick.organizations.errors import CrossSite, Unauthenticated
-from tallystick.organizations.service import log_in
 from tallystick.organizations.sessions import IDLE, Opened, Session, end_all
 from tallystick.organizations.user import User
 from tallystick.platform.resources import resource_of
@@ -67,17 +66,9 @@ def open_session(call: Call) -> Answered:
     """Check a person's password and set the session's cookie. Raises WrongCredentials, TooManyAttempts."""
     if call.headers.get("sec-fetch-site", "") not in OWN_SITES:
         raise CrossSite("Log in from this server's own pages.")  # or it could be as somebody else
-    services, asked = call.services, call.body
-    person = log_in(
-        services.database,
-        services.throttle,
-        email=asked.email,
-        password=asked.password,
-        address=call.address,
-        org_id=asked.org_id,
-    )
+    person = person_of(call)
     agent = call.headers.get("user-agent", "")
-    return opened(call, services.sessions.open(person.id, call.address, agent, how="password"))
+    return opened(call, call.services.sessions.open(person.id, call.address, agent, how="password"))
 
 
 def opened(call: Call, session: Opened) -> Answered:
