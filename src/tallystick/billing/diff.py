@@ -43,14 +43,16 @@ class Outcome(StrEnum):
 class Stamp(msgspec.Struct, frozen=True, kw_only=True):
     """Who saves bills, when, in which job.
 
-    reopens: an approved bill goes back to PENDING even where nothing changed, as recalculating one does
-    (semantics §22); else only where it changed. sets_dates: the job names dates of its bills, so
-    existing ones take them; else they keep theirs. keeps_approved: approved bills are left as they are.
+    makes_anew: the job makes given bills anew; each keeps the job that made it, by whose currency, rates and
+    epochs it goes on being made. reopens: an approved bill goes back to PENDING even where nothing changed,
+    as recalculating one does (semantics §22); else only where it changed. sets_dates: the job names dates of
+    its bills, so existing ones take them, else they keep theirs. keeps_approved: leaves approved bills alone.
     """
 
     at: datetime
     by: str
     job_id: str | None = None
+    makes_anew: bool = False
     reopens: bool = False
     sets_dates: bool = False
     keeps_approved: bool = False
@@ -97,7 +99,7 @@ def diff_bill(existing: Existing, draft: Draft, stamp: Stamp) -> BillChange:
     if not (inserted or updated or deleted or differs or reopens):
         return BillChange(outcome=Outcome.UNCHANGED, old=old, new=old)
     audit = _audit(stamp, old.version + 1, old.dt_created, old.created_by)
-    job_id = old.bill_job_id if stamp.reopens else stamp.job_id  # a recalculation is not what makes a bill
+    job_id = old.bill_job_id if stamp.makes_anew else stamp.job_id
     changed = {**fields, **audit, "bill_job_id": job_id, "last_calculated_date": stamp.at}
     new = msgspec.structs.replace(old.reopen(), **changed)
     return BillChange(

@@ -232,11 +232,13 @@ def _load(tx: Transaction, usage: UsageQueries, job: BillJob, work: Sequence[str
 
 def _stamp(tx: Transaction, job: BillJob) -> Stamp:
     given = (job.bill_date, job.due_date, job.external_invoice_date)
+    makes_anew = job.type is BillJobType.RECALCULATE
     return Stamp(
         at=tx.clock.now(),
         by=job.created_by or NEVER,
         job_id=job.id,
-        reopens=job.type is BillJobType.RECALCULATE and job.cause is not JobCause.LATE,
+        makes_anew=makes_anew,
+        reopens=makes_anew and job.cause is not JobCause.LATE,
         sets_dates=any(given),
         keeps_approved=job.cause in {JobCause.CLOSED, JobCause.CURRENT},
     )

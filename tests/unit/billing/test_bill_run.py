@@ -1,4 +1,4 @@
-"""From a job to bills: what is written, once, and again."""
+"""From a job to bills (semantics §22): what is written, once, and again; in which currency (§25)."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -12,7 +12,7 @@ from sqlalchemy import select
 from tallystick.accounts.account_plan import AccountPlan
 from tallystick.billing import service
 from tallystick.billing.bill import Bill, BillAnswer, BillStatus
-from tallystick.billing.bill_job import BillJob, BillJobStatus
+from tallystick.billing.bill_job import BillJob, BillJobStatus, BillJobType, JobCause
 from tallystick.billing.failure import bill_failures
 from tallystick.billing.jobs import TASK, BillRunner, cancel_job, create_job, recalculate_job
 from tallystick.kernel.errors import Unavailable
@@ -415,16 +415,25 @@ def test_a_missing_rate_fails_that_accounts_bill_only_and_is_recorded(books: Boo
 def test_a_jobs_rates_and_currency_hold_for_its_bills_also_when_recalculated(
     books: Books, plan: Plan
 ) -> None:
+    """A job's rate goes before the organization's, for its bills, however often they are made anew (§25)."""
     books.create(Currency(name="Euro", code="EUR"))
     acme = books.account("acme", plan)
-    rate = CurrencyConversion(from_currency="USD", to_currency="EUR", multiplier=D("0.9"))
-    books.run(target_currency="EUR", currency_conversions=[rate])
+    others, rate = (
+        CurrencyConversion(from_currency="USD", to_currency="EUR", multiplier=D(each))
+        for each in ("0.5", "0.9")
+    )
+    books.configure(currency_conversions=[others])
+    made = books.run(target_currency="EUR", currency_conversions=[rate])
     bill = books.bill(acme)
-    assert (bill.currency, bill.bill_total) == ("EUR", D("9.00"))
+    assert (bill.currency, bill.bill_total) == ("EUR", D("9.00"))  # 10 x 0.9
     assert [(c.from_currency, c.multiplier) for c in bill.currency_conversions] == [("USD", D("0.9"))]
-    books.usage.add(acme.id, JAN_5, "100")
-    recalculate(books, bill.id)
-    assert (books.bill(acme).currency, books.bill(acme).bill_total) == ("EUR", D("22.50"))
+    for cause, total in ((JobCause.LATE, "22.50"), (JobCause.LATE, "36.00"), (JobCause.REQUEST, "49.50")):
+        books.usage.add(acme.id, JAN_5, "100")  # 15 x 0.9 each time
+        books.run(type=BillJobType.RECALCULATE, bill_ids=[bill.id], cause=cause)
+        bill = books.bill(acme)
+        assert (bill.currency, bill.bill_total, bill.bill_job_id) == ("EUR", D(total), made.id)
+    books.run()
+    assert (books.bill(acme).currency, books.bill(acme).bill_total) == ("USD", D("55.00"))
 
 
 @pytest.mark.parametrize(
