@@ -281,6 +281,9 @@ def test_fees_come_by_plan_or_by_dates(world: World, account: str) -> None:
     plan = world.plan(world.product())["id"]
     both = commitment_body(account, billingPlanId=plan, feeDates=[FEE])
     assert codes(world.post("commitments", both, expect=400)) == {"feeDates": "exactly_one"}
+    ad_hoc = world.plan(world.product("sea"), "any", billFrequency="AD_HOC")["id"]
+    never = commitment_body(account, billingPlanId=ad_hoc)
+    assert codes(world.post("commitments", never, expect=400)) == {"billingPlanId": "not_applicable"}
 
 
 def test_commitments_are_listed_and_searched(world: World, account: str) -> None:

@@ -16,6 +16,7 @@ from tallystick.balances.checks import contract_of, each_once, known_products
 from tallystick.balances.filters import ActiveOn, EndsBefore, EndsFrom, Holds
 from tallystick.catalogue.product import Product
 from tallystick.kernel.decimals import ZERO
+from tallystick.kernel.periods import BillingFrequency
 from tallystick.kernel.problems import Problem
 from tallystick.organizations.currency import known_currency
 from tallystick.platform.resources import (
@@ -33,6 +34,7 @@ from tallystick.platform.resources import (
 from tallystick.platform.resources.checks import in_order
 from tallystick.platform.resources.fields import Description
 from tallystick.pricing.plan import Plan
+from tallystick.pricing.plan_template import PlanTemplate
 
 LEAST_PERCENT = Decimal(-100)
 "What is beyond a commitment can be free; it never pays the customer."
@@ -148,8 +150,16 @@ class Commitment(Entity, kw_only=True):
         yield from known_currency(tx, "currency", self.currency)
         yield from known_products(tx, self.product_ids)
         yield from contract_of(tx, self.account_id, self.contract_id)
+        yield from self._plan_has_periods(tx)
         if isinstance(old, Commitment):
             yield from self._keeps_what_was_spent(old)
+
+    def _plan_has_periods(self, tx: Transaction) -> Iterator[Problem]:
+        plan = tx.find_one(Plan, id=self.billing_plan_id) if self.billing_plan_id else None
+        template = tx.find_one(PlanTemplate, id=plan.plan_template_id) if plan else None
+        if template is not None and template.bill_frequency is BillingFrequency.AD_HOC:
+            message = "is billed AD_HOC, so no fees come with its bills: give feeDates instead"
+            yield Problem("billingPlanId", "not_applicable", message)
 
     def _keeps_what_was_spent(self, old: "Commitment") -> Iterator[Problem]:
         if self.account_id != old.account_id:

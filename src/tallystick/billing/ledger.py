@@ -18,7 +18,15 @@ from tallystick.billing.bill import Bill
 from tallystick.billing.calculate.fees import fee_in_advance, fees_on_dates, scheduled_fees
 from tallystick.billing.calculate.inputs import BillInputs, CurrencyRule
 from tallystick.billing.calculate.ledger_inputs import DatedFee, LedgerInputs, Reserve
-from tallystick.billing.due import Closing, DueBill, Frame, Selection, grouping_of, is_consolidated
+from tallystick.billing.due import (
+    WITHOUT_PERIODS,
+    Closing,
+    DueBill,
+    Frame,
+    Selection,
+    grouping_of,
+    is_consolidated,
+)
 from tallystick.billing.frames import load_frames
 from tallystick.billing.line_item import LineItem, LineItemType
 from tallystick.catalogue.product import Product
@@ -225,6 +233,8 @@ def _dated_fees(
     fees = [fee for c in own for fee in fees_on_dates(c)]
     for commitment in counted:
         template = templates[plans[commitment.billing_plan_id or ""].plan_template_id]
+        if template.bill_frequency in WITHOUT_PERIODS:
+            continue
         cycle = BillingCycle(commitment.bill_epoch or commitment.start_date, *template.frequency)
         in_advance = fee_in_advance(commitment, default=config.commitment_fee_bill_in_advance)
         made = scheduled_fees(commitment, cycle, selection.zone, rules, in_advance=in_advance)

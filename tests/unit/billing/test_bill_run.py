@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from tallystick.accounts.account_plan import AccountPlan
+from tallystick.balances.commitment import Commitment
 from tallystick.billing import service
 from tallystick.billing.bill import Bill, BillAnswer, BillStatus
 from tallystick.billing.bill_job import BillJob, BillJobStatus, BillJobType, JobCause
@@ -22,6 +23,7 @@ from tallystick.organizations.organization_config import CurrencyConversion
 from tallystick.platform.jobs import JobInterrupted, Jobs
 from tallystick.platform.resources.wire import InvalidBody
 from tallystick.pricing.plan import Plan
+from tallystick.pricing.plan_template import PlanTemplate
 from tallystick.pricing.pricing import Pricing
 from tests.unit.billing.conftest import FEB, JAN, Books, ListedUsage, lines
 
@@ -434,6 +436,19 @@ def test_a_jobs_rates_and_currency_hold_for_its_bills_also_when_recalculated(
         assert (bill.currency, bill.bill_total, bill.bill_job_id) == ("EUR", D(total), made.id)
     books.run()
     assert (books.bill(acme).currency, books.bill(acme).bill_total) == ("USD", D("55.00"))
+
+
+def test_a_commitments_plan_that_has_no_periods_any_more_stops_no_run(books: Books, plan: Plan) -> None:
+    """Fees come with periods; a plan that is billed AD_HOC by now has none (semantics §4, §18)."""
+    acme, other = books.account("acme"), books.account("other", plan)
+    promised = books.plan()
+    days = {"start_date": date(2024, 1, 1), "end_date": date(2025, 1, 1), "bill_epoch": date(2024, 1, 1)}
+    books.create(
+        Commitment(account_id=acme.id, amount=D(12), currency="USD", billing_plan_id=promised.id, **days)
+    )
+    books.change(PlanTemplate, promised.plan_template_id, bill_frequency=BillingFrequency.AD_HOC)
+    assert books.run().status is BillJobStatus.COMPLETE
+    assert lines(books.bill(other)) == [("STANDING_CHARGE", "10.00")]
 
 
 @pytest.mark.parametrize(
