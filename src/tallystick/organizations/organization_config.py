@@ -81,6 +81,8 @@ class OrganizationConfig(Entity, kw_only=True):
     standing_charge_bill_in_advance: bool = False
     commitment_fee_bill_in_advance: bool = False
     minimum_spend_bill_in_advance: bool = False
+    pro_rate_minimum_spend: bool = True
+    "Beyond the original API: a minimum is owed by active days; False owes it whole for each period touched."
     auto_approve_bills_grace_period: PositiveInt | None = None
     auto_approve_bills_grace_period_unit: Annotated[TimePeriodUnit | None, DescribedAsText()] = None
     external_invoice_date: Annotated[InvoiceDate, DescribedAsText()] = InvoiceDate.FIRST_DAY_OF_NEXT_PERIOD

@@ -18,8 +18,8 @@ from tallystick.billing.calculate import BillInputs, Draft
 from tallystick.billing.calculate.inputs import (
     BillHead,
     CurrencyRule,
+    Defaults,
     GroupTerms,
-    InAdvance,
     Part,
     PlanTerms,
     PricedAggregation,
@@ -170,6 +170,7 @@ class OnPlan:
     interval: int = 1
     currency: str = "USD"
     in_advance: bool = False
+    minimum_by_days: bool = True
     product_id: str = "product"
     account_plan_id: str = "account-plan"
     template: dict[str, Any] = field(default_factory=dict)
@@ -216,7 +217,11 @@ class OnPlan:
             upcoming=self.period(number + 1),
             active=self.active,
             zone=self.zone,
-            defaults=InAdvance(standing_charge=self.in_advance, minimum_spend=self.in_advance),
+            defaults=Defaults(
+                standing_charge_in_advance=self.in_advance,
+                minimum_spend_in_advance=self.in_advance,
+                minimum_spend_by_days=self.minimum_by_days,
+            ),
             account_ids=("account",),
             own_counters=tuple(self.counters),
         )

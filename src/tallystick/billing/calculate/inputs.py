@@ -1,6 +1,6 @@
 """Everything a bill is calculated from. Values only: `load` fills them, the steps read them."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date, tzinfo
 from decimal import Decimal
 from typing import NamedTuple
@@ -26,7 +26,7 @@ from tallystick.pricing.plan import Plan
 from tallystick.pricing.plan_group import PlanGroup
 from tallystick.pricing.plan_template import PlanTemplate
 from tallystick.pricing.pricing import Pricing
-from tallystick.rating.proration import DayShare, day_shares
+from tallystick.rating.proration import WHOLE, DayShare, day_shares
 
 
 class UsageKey(NamedTuple):
@@ -119,11 +119,12 @@ class PricedCounter(msgspec.Struct, frozen=True):
         return self.counter.id
 
 
-class InAdvance(msgspec.Struct, frozen=True):
-    """What an organization bills in advance where plans do not say."""
+class Defaults(msgspec.Struct, frozen=True, kw_only=True):
+    """What an organization bills in advance where plans do not say; whether minimums are by active days."""
 
-    standing_charge: bool
-    minimum_spend: bool
+    standing_charge_in_advance: bool
+    minimum_spend_in_advance: bool
+    minimum_spend_by_days: bool = True
 
 
 class Fixed(msgspec.Struct, frozen=True, kw_only=True):
@@ -154,7 +155,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     upcoming: BillingPeriod
     active: Period
     zone: tzinfo
-    defaults: InAdvance
+    defaults: Defaults
     billed_child: str | None = None
 
     @property
@@ -174,6 +175,11 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     def shares(self, days: DateSpan) -> list[DayShare]:
         """Give the shares of whole billing periods that some days are."""
         return day_shares(days, self.cycle)
+
+    def minimum_shares(self, spans: Iterable[DateSpan]) -> tuple[DayShare, ...]:
+        """Give the shares that a minimum is owed for: by days, or whole for any day (semantics §15)."""
+        shares = tuple(share for days in spans for share in self.shares(days))
+        return shares if self.defaults.minimum_spend_by_days or not shares else WHOLE
 
     def opened_periods(self) -> tuple[BillingPeriod, ...]:
         """Give the periods whose charges in advance fall on this bill.
@@ -232,7 +238,7 @@ class PlanTerms(Terms, frozen=True, kw_only=True):
             in_advance=_first(
                 plan.standing_charge_bill_in_advance,
                 template.standing_charge_bill_in_advance,
-                self.defaults.standing_charge,
+                self.defaults.standing_charge_in_advance,
             ),
             description=plan.standing_charge_description or template.standing_charge_description,
             accounting_product_id=plan.standing_charge_accounting_product_id,
@@ -250,7 +256,7 @@ class PlanTerms(Terms, frozen=True, kw_only=True):
             in_advance=_first(
                 plan.minimum_spend_bill_in_advance,
                 template.minimum_spend_bill_in_advance,
-                self.defaults.minimum_spend,
+                self.defaults.minimum_spend_in_advance,
             ),
             description=plan.minimum_spend_description or template.minimum_spend_description,
             accounting_product_id=plan.minimum_spend_accounting_product_id,
@@ -258,7 +264,7 @@ class PlanTerms(Terms, frozen=True, kw_only=True):
 
     def pricing_minimum_in_advance(self, pricing: Pricing) -> bool:
         """Precedence: pricing, organization (semantics §13)."""
-        return _first(pricing.minimum_spend_bill_in_advance, None, self.defaults.minimum_spend)
+        return _first(pricing.minimum_spend_bill_in_advance, None, self.defaults.minimum_spend_in_advance)
 
 
 class GroupTerms(Terms, frozen=True, kw_only=True):
@@ -280,7 +286,9 @@ class GroupTerms(Terms, frozen=True, kw_only=True):
         group = self.group
         return Fixed(
             amount=group.standing_charge or ZERO,
-            in_advance=_first(group.standing_charge_bill_in_advance, None, self.defaults.standing_charge),
+            in_advance=_first(
+                group.standing_charge_bill_in_advance, None, self.defaults.standing_charge_in_advance
+            ),
             description=group.standing_charge_description,
             accounting_product_id=group.standing_charge_accounting_product_id,
         )
@@ -291,7 +299,9 @@ class GroupTerms(Terms, frozen=True, kw_only=True):
         group = self.group
         return Fixed(
             amount=group.minimum_spend or ZERO,
-            in_advance=_first(group.minimum_spend_bill_in_advance, None, self.defaults.minimum_spend),
+            in_advance=_first(
+                group.minimum_spend_bill_in_advance, None, self.defaults.minimum_spend_in_advance
+            ),
             description=group.minimum_spend_description,
             accounting_product_id=group.minimum_spend_accounting_product_id,
         )

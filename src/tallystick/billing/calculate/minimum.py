@@ -32,7 +32,7 @@ class Minimum(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def amount(self) -> Decimal:
-        """The minimum of this period, by active days, exact (semantics §15)."""
+        """The minimum of this period, exact: by active days, or whole (semantics §15)."""
         return prorate(self.whole, self.shares)
 
 

@@ -30,12 +30,12 @@ def _lines(draft: Draft, terms: PlanTerms) -> Iterator[DraftLine]:
 
 
 def minimum_of(terms: Charging, period: BillingPeriod, name: str) -> Minimum:
-    """Give the minimum of a plan or a group in a period, prorated by active days. name: of what it is for."""
+    """Give the minimum of a plan or a group in a period, by its active days. name: of what it is for."""
     days, minimum = terms.active_dates(period), terms.minimum_spend
     return Minimum(
         terms=terms,
         whole=minimum.amount,
-        shares=tuple(terms.shares(days)),
+        shares=terms.minimum_shares([days]),
         service=days.instants(terms.zone),
         in_advance=minimum.in_advance,
         description=minimum.description or f"{name} Minimum Spend Adjustment",

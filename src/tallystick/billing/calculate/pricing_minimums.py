@@ -30,7 +30,7 @@ def _lines(draft: Draft, terms: PlanTerms) -> Iterator[DraftLine]:
 
 
 def pricing_minimums(terms: PlanTerms, period: BillingPeriod) -> Iterator[Minimum]:
-    """Give the minimum of each pricing that holds in a period, prorated by the days on which it holds."""
+    """Give the minimum of each pricing that holds in a period, by the days on which it holds."""
     slices = [s for s in usage_slices(terms, period) if has_minimum(s.priced.pricing)]
     slices.sort(key=lambda s: s.priced.pricing.id)
     for _, group in groupby(slices, key=lambda s: s.priced.pricing.id):
@@ -39,11 +39,10 @@ def pricing_minimums(terms: PlanTerms, period: BillingPeriod) -> Iterator[Minimu
 
 def _minimum(terms: PlanTerms, slices: list[UsageSlice]) -> Minimum:
     pricing = slices[0].priced.pricing
-    days = [share for s in slices for share in terms.shares(s.window.local_dates(terms.zone))]
     return Minimum(
         terms=terms,
         whole=pricing.minimum_spend or ZERO,
-        shares=tuple(days),
+        shares=terms.minimum_shares(s.window.local_dates(terms.zone) for s in slices),
         service=Period(slices[0].window.start, slices[-1].window.end),
         in_advance=terms.pricing_minimum_in_advance(pricing),
         description=pricing.minimum_spend_description or f"{describe(slices[0])} Minimum Spend Adjustment",
