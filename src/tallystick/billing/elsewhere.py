@@ -1,24 +1,28 @@
 """What a bill charges that stands on another bill already. Pure, but for what asks the stored bills.
 
 How bills are grouped may change after some were made. What moved from one bill to another may then stand
-on both: where the one that it left is locked, or is not made anew in the same run.
+on both: where the one that it left is locked, or is not made anew in the same run. When bills fall may
+change, too: then new periods are cut across those that are billed.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, func
+import msgspec
+from sqlalchemy import ColumnElement, exists, func, select
 
 from tallystick.billing.bill import Bill, BillStatus
 from tallystick.billing.calculate import Draft
 from tallystick.billing.diff import Existing
 from tallystick.billing.due import CONSOLIDATED, is_consolidated
-from tallystick.billing.errors import BilledAlready, BilledTwice
+from tallystick.billing.errors import BilledAlready, BilledBefore, BilledTwice
 from tallystick.billing.line_item import LineItem, LineItemType
 from tallystick.billing.lines import line_id
 from tallystick.billing.store import key_of, lines_by_bill
+from tallystick.kernel.periods import DateSpan, Period
+from tallystick.kernel.zones import parse_zone
 from tallystick.platform.resources import Transaction, resource_of
 from tallystick.platform.resources.transaction import among
 
@@ -69,6 +73,94 @@ def _doubles(draft: Draft, other: Existing) -> bool:
     return any(line_id(other.bill.id, line.key) in other.lines for line in own)
 
 
+class Billed(msgspec.Struct, frozen=True):
+    """What a stored bill of another end charges for an account plan, of the time that the bill closes."""
+
+    bill_id: str
+    bill: DateSpan
+    days: DateSpan
+
+
+def without_overlaps(
+    tx: Transaction, drafts: Sequence[Draft], existing: Stored
+) -> tuple[list[Draft], list[tuple[Draft, BilledBefore]]]:
+    """Part drafts from those that charge days of an account plan that a bill of another end keeps charging.
+
+    An account plan's periods lie end to end, so this is only where its epoch or frequency has changed since
+    the other bill was made (semantics §4). What is billed in advance is not looked at (decision 0010).
+    Gives what may be saved, and what is refused.
+    """
+    made = {key_of(draft.inputs) for draft in drafts}
+    new = [draft for draft in drafts if _has_new_plans(draft, existing.get(key_of(draft.inputs)))]
+    billed = _billed(tx, new, made)
+    refused: list[tuple[Draft, BilledBefore]] = []
+    for draft in new:
+        other = next((b for b in _of_draft(draft, billed)), None)
+        if other is not None:
+            refused.append((draft, BilledBefore(other.bill_id, other.bill)))
+    gone = {id(draft) for draft, _ in refused}
+    return [draft for draft in drafts if id(draft) not in gone], refused
+
+
+def _has_new_plans(draft: Draft, stored: Existing | None) -> bool:
+    before = {line.account_plan_id for line in stored.lines.values()} if stored else set()
+    return any(line.account_plan_id not in before for line in draft.lines if line.account_plan_id)
+
+
+def _of_draft(draft: Draft, billed: Mapping[tuple[str, str], Iterable[Billed]]) -> Iterator[Billed]:
+    head, account_id = draft.inputs.head, draft.inputs.account.id
+    zone = parse_zone(head.timezone)
+    for line in draft.lines:
+        plan_id = line.account_plan_id
+        if plan_id is None or line.service.start >= head.span.end:
+            continue
+        days = line.service.local_dates(zone)
+        for other in billed.get((account_id, plan_id), ()):
+            if other.bill.end != head.dates.end and not other.days.intersect(days).is_empty:
+                yield other
+
+
+def _billed(
+    tx: Transaction, drafts: Sequence[Draft], made: Collection[tuple[Any, ...]]
+) -> dict[tuple[str, str], list[Billed]]:
+    """Load what stored bills that reach into these drafts' days charge, by account and account plan.
+
+    made: the bills of this run; those that are not locked lose what is not theirs any more.
+    """
+    found: dict[tuple[str, str], list[Billed]] = defaultdict(list)
+    if not drafts:
+        return found
+    accounts = sorted({draft.inputs.account.id for draft in drafts})
+    plans = sorted({line.account_plan_id for d in drafts for line in d.lines if line.account_plan_id})
+    spans = [draft.inputs.head.dates for draft in drafts]
+    bill, line = _bills.c, _lines.c
+    reaching = (bill.end_date > min(s.start for s in spans), bill.start_date < max(s.end for s in spans))
+    charged = (
+        *(line.org_id == bill.org_id, line.bill_id == bill.id, among(line.account_plan_id, plans)),
+        line.service_period_start_date < bill.end_date_time_utc,
+    )
+    statement = select(
+        *(
+            bill.id,
+            bill.account_id,
+            bill.grouping,
+            bill.start_date,
+            bill.end_date,
+            bill.timezone,
+            bill.locked,
+        ),
+        *(line.account_plan_id, line.service_period_start_date, line.service_period_end_date),
+    ).where(bill.org_id == tx.org_id, among(bill.account_id, accounts), *reaching, *charged)
+    for row in tx.execute(statement.order_by(bill.end_date, bill.id)):
+        if row.locked or (row.account_id, row.grouping, row.end_date) not in made:
+            service = Period(row.service_period_start_date, row.service_period_end_date)
+            each = Billed(
+                row.id, DateSpan(row.start_date, row.end_date), service.local_dates(parse_zone(row.timezone))
+            )
+            found[row.account_id, row.account_plan_id].append(each)
+    return found
+
+
 def _is_left_alone(draft: Draft, other: Bill) -> bool:
     return _is_switched(draft, other) and not other.locked and other.status is BillStatus.PENDING
 
@@ -77,7 +169,7 @@ def _is_switched(draft: Draft, other: Bill) -> bool:
     return is_consolidated(other.grouping) != is_consolidated(draft.inputs.head.grouping)
 
 
-_bills = resource_of(Bill).table
+_bills, _lines = resource_of(Bill).table, resource_of(LineItem).table
 _others = _bills.alias("other_bills")
 
 

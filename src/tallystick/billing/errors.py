@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import date
 
 from tallystick.kernel.errors import Conflict, Invalid, NotFound, TooMany
+from tallystick.kernel.periods import DateSpan
 from tallystick.kernel.problems import Problem
 
 MAX_RUNNING_JOBS = 10
@@ -125,6 +126,21 @@ class UsageFilterUnknown(Invalid):
             f"The contract filters usage by {dimension}, which the meter {meter} does not have.",
             dimension=dimension,
             meter=meter,
+        )
+
+
+class BilledBefore(Conflict):
+    """Another bill charges some of the same days for a plan, whose billing dates changed (semantics §22)."""
+
+    code = "billed_before"
+
+    def __init__(self, bill_id: str, dates: DateSpan) -> None:
+        super().__init__(
+            f"The bill {bill_id}, from {dates.start} up to {dates.end}, charges some of these days for the"
+            " same account plan: how often or from when it is billed has changed. Make that bill anew or"
+            " delete it, then run again. To keep it, take the change back, end the account plan where that"
+            " bill ends, and attach the plan anew from there on, with the change.",
+            bill_id=bill_id,
         )
 
 

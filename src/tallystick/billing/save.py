@@ -13,7 +13,7 @@ from tallystick.billing.bill_config import lock_date
 from tallystick.billing.calculate import Draft, DraftLine
 from tallystick.billing.calculate.memos import with_memos
 from tallystick.billing.diff import BillChange, Existing, Outcome, Stamp, create_bill, diff_bill
-from tallystick.billing.elsewhere import without_doubles
+from tallystick.billing.elsewhere import without_doubles, without_overlaps
 from tallystick.billing.errors import LeftOver
 from tallystick.billing.failure import bill_failures
 from tallystick.billing.ledger_save import save_charges, save_draws, settle_draws
@@ -85,8 +85,13 @@ def save_bills(tx: Transaction, drafts: Sequence[Draft], failures: Sequence[Fail
     open_drafts, doubled = without_doubles(
         [*compress(drafts, is_open)], existing, is_scheduled=stamp.keeps_approved
     )
+    open_drafts, before = without_overlaps(tx, open_drafts, existing)
     settled, refused = _settled(tx, open_drafts, existing)
-    failures = [*failures, *(Failure(draft.inputs.account, error) for draft, error in doubled), *refused]
+    failures = [
+        *failures,
+        *(Failure(draft.inputs.account, error) for draft, error in (*doubled, *before)),
+        *refused,
+    ]
     failures = [*failures, *(each for each in left_over if each is not None)]
     made: dict[str, Draft] = {}
     changes: list[BillChange] = []

@@ -1,6 +1,6 @@
-"""Which charges share a bill: by frequency, by contract, and consolidated."""
+"""Which charges share a bill (semantics §21, §22): by frequency, by contract, and consolidated."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import product
 
@@ -26,6 +26,7 @@ from tallystick.kernel.periods import BillingFrequency
 from tallystick.organizations.bill_grouping_key import BillGroupingKey
 from tallystick.organizations.organization_config import TimePeriodUnit
 from tallystick.pricing.plan import Plan
+from tallystick.pricing.plan_template import PlanTemplate
 from tests.unit.billing.conftest import FEB, JAN, MAR, Books
 
 D = Decimal
@@ -186,6 +187,89 @@ def test_an_approved_bill_is_not_billed_again_by_switching_consolidation_on(over
     books.run()
     assert books.bills(acme) == [before]
     assert failures(books, acme) == ["billed_already"]
+
+
+CHANGES: dict[str, tuple[dict[str, object], datetime]] = {
+    "the account's epoch": ({}, datetime(2024, 2, 15, tzinfo=UTC)),
+    "the organization's epoch": ({}, datetime(2024, 2, 15, tzinfo=UTC)),
+    "the frequency": ({}, datetime(2024, 1, 30, tzinfo=UTC)),
+    "a job's epoch": ({"month_epoch": date(2022, 1, 15)}, datetime(2024, 2, 15, tzinfo=UTC)),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_days_that_are_billed_are_not_billed_again_on_other_dates(books: Books, change: str) -> None:
+    """January is billed; then bills fall on the 15th, or weekly: the next one would charge some of it again.
+
+    Made anew, January's bill gives way. Rule: semantics §22, decision 0030.
+    """
+    plan = books.plan("31")
+    books.price(plan, ("0", "0", "1"))
+    acme = books.account("acme", plan)
+    books.usage.add(acme.id, datetime(2024, 1, 25, tzinfo=UTC), "5")
+    books.run()
+    january = books.bill(acme)
+    match change:
+        case "the account's epoch":
+            books.change(Account, acme.id, bill_epoch=date(2022, 1, 15))
+        case "the organization's epoch":
+            books.configure(month_epoch=date(2022, 1, 15))
+        case "the frequency":
+            books.change(PlanTemplate, plan.plan_template_id, bill_frequency=BillingFrequency.WEEKLY)
+    job, at = CHANGES[change]
+    books.run(at=at, **job)
+    assert books.bills(acme) == [january]
+    assert failures(books, acme) == ["billed_before"]
+    assert january.id in books.told("billing.bill.failed")[0]["newDto"]["message"]
+    if change == "a job's epoch":
+        return  # that holds for that job only: January's bill stays as it is
+    with books.database.transaction(books.org_id) as tx:
+        recalculation = recalculate_job(tx, [january.id])
+    books.runner().run(books.org_id, recalculation.id)
+    books.run(at=at)
+    weekly = change == "the frequency"
+    # 31 for a week from January 23, or for the month from January 15; and the usage of the 25th.
+    assert set(totals(books, acme)) == {
+        ("2024-02-01", "0"),
+        ("2024-01-30" if weekly else "2024-02-15", "36.00"),
+    }
+
+
+def test_a_change_of_dates_goes_on_where_the_last_bill_ended(books: Books) -> None:
+    """A new account plan from February 1, billed from the 15th on: 14 days of the 31 up to February 15."""
+    plan = books.plan("31")
+    acme = books.account("acme", plan, end=FEB)
+    books.create(
+        AccountPlan(account_id=acme.id, plan_id=plan.id, start_date=FEB, bill_epoch=date(2022, 1, 15))
+    )
+    books.run()
+    books.run(at=datetime(2024, 2, 15, tzinfo=UTC))
+    books.run(at=datetime(2024, 3, 15, tzinfo=UTC))
+    assert totals(books, acme) == [("2024-02-01", "31.00"), ("2024-02-15", "14.00"), ("2024-03-15", "31.00")]
+    assert failures(books, acme) == []
+
+
+def test_plans_of_different_dates_do_not_stand_in_each_others_way(overlapping: Books) -> None:
+    """Three plans by month, from the 1st and from the 15th, and by week: each on bills of its own."""
+    books, acme = overlapping, overlapping.account("acme")
+    for standing, epoch in (("1", None), ("10", date(2022, 1, 15))):
+        plan = books.plan(standing)
+        books.create(AccountPlan(account_id=acme.id, plan_id=plan.id, start_date=JAN, bill_epoch=epoch))
+    attach(books, acme, weekly(books, "100"))
+    for day in (2, 9, 15, 16, 23, 30, 32, 46):  # of January; 32 is February 1
+        books.run(at=JAN + timedelta(days=day - 1))
+    assert failures(books, acme) == []
+    assert [f"{bill.end_date} {bill.bill_total:f}" for bill in books.bills(acme)] == [
+        "2024-01-02 14.29",  # a day of the first week: 100/7
+        "2024-01-09 100.00",
+        "2024-01-15 4.52",  # 10 x 14/31
+        "2024-01-16 100.00",
+        "2024-01-23 100.00",
+        "2024-01-30 100.00",
+        "2024-02-01 1.00",
+        "2024-02-13 100.00",
+        "2024-02-15 10.00",
+    ]
 
 
 def test_a_schedule_starts_no_fresh_bills_of_what_is_billed(overlapping: Books) -> None:
