@@ -203,6 +203,21 @@ def pricing_body(plan_id: str, aggregation_id: str) -> dict[str, Any]:
         ),
         pytest.param(
             {
+                "cumulative": True,
+                "tiersSpanPlan": True,
+                "overagePricingBands": [{"lowerLimit": 0, "fixedPrice": 0, "unitPrice": 1}],
+            },
+            {"overagePricingBands": "not_applicable"},
+            id="overage of tiers that span the plan",
+        ),
+        pytest.param({"startDate": None}, {"startDate": "required"}, id="no start"),
+        pytest.param(
+            {"pricingBands": [{"lowerLimit": -1, "fixedPrice": 0, "unitPrice": 1}]},
+            {"pricingBands[0].lowerLimit": "out_of_range"},
+            id="a limit below zero",
+        ),
+        pytest.param(
+            {
                 "type": "PRODUCT_CREDIT",
                 "pricingBands": [{"lowerLimit": 0, "fixedPrice": -1, "unitPrice": 1}],
             },
@@ -213,6 +228,7 @@ def pricing_body(plan_id: str, aggregation_id: str) -> dict[str, Any]:
     ],
 )
 def test_a_pricing_is_whole(world: World, changed: dict[str, Any], expected: dict[str, str]) -> None:
+    """Semantics §14."""
     product = world.product()
     aggregation = world.aggregation(world.meter(product)["id"])
     body = pricing_body(world.plan(product)["id"], aggregation["id"]) | changed
@@ -220,6 +236,7 @@ def test_a_pricing_is_whole(world: World, changed: dict[str, Any], expected: dic
 
 
 def test_two_prices_never_hold_at_once(world: World) -> None:
+    """Several follow each other. Unless told, a debit, not cumulative, anew each period (semantics §14)."""
     product = world.product()
     aggregation = world.aggregation(world.meter(product)["id"])
     body = pricing_body(world.plan(product)["id"], aggregation["id"])
@@ -227,7 +244,7 @@ def test_two_prices_never_hold_at_once(world: World) -> None:
     overlapping = {**body, "startDate": "2024-06-30T23:59:59Z"}
     assert codes(world.post("pricings", overlapping, expect=400)) == {"startDate": "overlapping_pricing"}
     following = world.post("pricings", {**body, "startDate": "2024-07-01T00:00:00Z"})
-    assert following["cumulative"] is False
+    assert (following["cumulative"], following["tiersSpanPlan"], following["type"]) == (False, False, "DEBIT")
     assert following["pricingBands"][0]["id"]
 
 
@@ -241,13 +258,24 @@ def test_two_prices_never_hold_at_once(world: World) -> None:
         pytest.param({"currency": "usd"}, {"currency": "unknown_currency"}, id="case matters"),
         pytest.param({"standingCharge": -1}, {"standingCharge": "out_of_range"}, id="negative charge"),
         pytest.param(
-            {"billFrequencyInterval": 366}, {"billFrequencyInterval": "out_of_range"}, id="interval"
+            {
+                "billFrequencyInterval": 366,
+                "standingChargeInterval": 0,
+                "standingChargeOffset": 365,
+                "minimumSpend": -1,
+            },
+            dict.fromkeys(
+                ("billFrequencyInterval", "standingChargeInterval", "standingChargeOffset", "minimumSpend"),
+                "out_of_range",
+            ),
+            id="intervals and offset",
         ),
     ],
 )
 def test_a_plan_template_can_be_billed(
     world: World, changed: dict[str, Any], expected: dict[str, str]
 ) -> None:
+    """Semantics §13; a plan's frequency is one of §4 that has periods, or AD_HOC."""
     body = {
         "name": "T",
         "productId": world.product(),
@@ -259,6 +287,7 @@ def test_a_plan_template_can_be_billed(
 
 
 def test_a_plan_takes_its_product_from_the_template_and_stays_with_it(world: World) -> None:
+    """Semantics §13."""
     product = world.product()
     plan = world.plan(product)
     assert (plan["productId"], plan["bespoke"]) == (product, False)
@@ -290,6 +319,7 @@ def test_a_hierarchy_has_two_levels(world: World) -> None:
 
 
 def test_one_plan_of_a_product_at_a_time_unless_overlap_is_allowed(world: World) -> None:
+    """Semantics §13."""
     product = world.product()
     account, plan = world.account()["id"], world.plan(product)["id"]
     world.attach(account, plan, "2024-01-01", "2024-07-01")
@@ -302,6 +332,7 @@ def test_one_plan_of_a_product_at_a_time_unless_overlap_is_allowed(world: World)
 
 
 def test_a_bespoke_plan_goes_to_its_own_account_only(world: World) -> None:
+    """It is made for the account, and is neither re-pointed nor made bespoke later (semantics §13)."""
     product = world.product()
     mine, other = world.account("mine")["id"], world.account("other")["id"]
     template = world.get(f"plans/{world.plan(product)['id']}")["planTemplateId"]
@@ -315,9 +346,14 @@ def test_a_bespoke_plan_goes_to_its_own_account_only(world: World) -> None:
     assert codes(world.post("plans", {**body, "code": "c", "bespoke": False}, expect=400)) == {
         "bespoke": "not_applicable"
     }
+    common = world.post("plans", {"name": "C", "code": "common", "planTemplateId": template})
+    world.attach(other, common["id"], "2024-01-01")
+    late = {**body, "code": "common", "version": 1}
+    assert codes(world.put(f"plans/{common['id']}", late, expect=400)) == {"accountId": "immutable"}
 
 
 def test_replacing_a_plan_ends_the_old_one_where_the_new_one_starts(world: World) -> None:
+    """Semantics §13."""
     product = world.product()
     account = world.account()["id"]
     old = world.attach(account, world.plan(product, "basic")["id"], "2024-01-01")
@@ -336,6 +372,7 @@ def test_replacing_a_plan_ends_the_old_one_where_the_new_one_starts(world: World
 
 
 def test_end_dating_ends_what_is_active_and_names_what_is_not(world: World) -> None:
+    """Semantics §13."""
     product = world.product()
     account, child = world.account("top"), None
     child = world.account("child", parentAccountId=account["id"])
@@ -397,10 +434,50 @@ def test_the_configuration_is_checked(
 
 
 def test_currencies_have_a_code_and_the_one_in_use_stays(world: World) -> None:
-    assert world.post("picklists/currency", {"name": "EUR"})["code"] == "EUR"
+    """Two places and HALF_UP unless told, 0 to 5 places (semantics §25)."""
+    euro = world.post("picklists/currency", {"name": "EUR"})
+    assert (euro["code"], euro["maxDecimalPlaces"], euro["roundingMode"]) == ("EUR", 2, "HALF_UP")
+    token = {"name": "Tokens", "code": "TOKENS", "maxDecimalPlaces": 5, "roundingMode": "FLOOR"}
+    assert world.post("picklists/currency", token)["maxDecimalPlaces"] == 5
+    refused = {"name": "X", "maxDecimalPlaces": 6, "roundingMode": "NEAREST"}
+    assert codes(world.post("picklists/currency", refused, expect=400)) == {
+        "maxDecimalPlaces": "out_of_range",
+        "roundingMode": "unknown_value",
+    }
     assert codes(world.post("picklists/currency", {"name": "a b"}, expect=400)) == {"code": "required"}
+    renamed = {"name": "Euro", "version": 1}
+    assert world.put(f"picklists/currency/{euro['id']}", renamed)["code"] == "EUR"
+    recoded = {"name": "Euro", "code": "euro", "version": 2}
+    assert codes(world.put(f"picklists/currency/{euro['id']}", recoded, expect=400)) == {"code": "immutable"}
     usd = next(c for c in world.get("picklists/currency")["data"] if c["code"] == "USD")
     assert world.delete(f"picklists/currency/{usd['id']}", expect=400)["code"] == "not_deletable"
+
+
+def test_what_is_archived_stays_and_is_not_chosen_any_more(world: World) -> None:
+    """Currencies and grouping keys; reasons and transaction types have their own tests (semantics §24)."""
+    euro = world.post("picklists/currency", {"name": "EUR"})
+    key = world.post("picklists/billgroupingkeys", {"name": "own", "exclusive": True})
+    product = world.product()
+    old = world.account("old", currency="EUR")
+    days = {"startDate": "2024-01-01", "endDate": "2025-01-01"}
+    frame = {"accountId": old["id"], "name": "Old", "billGroupingKeyId": key["id"], **days}
+    contract = world.post("contracts", frame)
+    world.put(f"picklists/currency/{euro['id']}", {**euro, "archived": True})
+    world.put(f"picklists/billgroupingkeys/{key['id']}", {**key, "archived": True})
+    assert world.put(f"accounts/{old['id']}", {**old, "name": "Older"})["currency"] == "EUR"
+    assert world.put(f"contracts/{contract['id']}", {**contract, "name": "Older"})["version"] == 2
+    new = {"name": "new", "code": "new", "emailAddress": "new@example.com", "currency": "EUR"}
+    config = {**world.get("organizationconfig"), "currency": "EUR"}
+    charges = {"productId": product, "name": "T", "billFrequency": "MONTHLY", "standingCharge": 0}
+    archived = {"currency": "archived"}
+    assert codes(world.post("accounts", new, expect=400)) == archived
+    assert codes(world.put("organizationconfig", config, expect=400)) == archived
+    assert codes(world.post("plantemplates", {**charges, "currency": "EUR"}, expect=400)) == archived
+    assert codes(world.post("plangroups", {"name": "G", "currency": "EUR"}, expect=400)) == archived
+    promised = {"accountId": old["id"], "amount": 1, "currency": "EUR", **days}
+    assert codes(world.post("commitments", promised, expect=400)) == archived
+    again = {**frame, "name": "New"}
+    assert codes(world.post("contracts", again, expect=400)) == {"billGroupingKeyId": "archived"}
 
 
 def test_custom_field_defaults_are_replaced_whole(world: World) -> None:

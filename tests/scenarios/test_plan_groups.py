@@ -1,4 +1,4 @@
-"""Plan groups: which plans come together, where they are attached, and what they charge."""
+"""Plan groups (semantics §13): which plans come together, where they are attached, and what they charge."""
 
 from typing import Any
 
@@ -87,6 +87,10 @@ def test_a_bespoke_group_goes_to_its_own_account_only(world: World) -> None:
     attach(world, acme, suite, "2024-01-01")
     moved = {"name": "Suite", "currency": "USD", "accountId": other, "version": 1}
     assert codes(world.put(f"plangroups/{suite}", moved, expect=400)) == {"accountId": "immutable"}
+    common = group(world, "Common")
+    attach(world, other, common, "2024-01-01")
+    own = {"name": "Common", "currency": "USD", "accountId": acme, "version": 1}
+    assert codes(world.put(f"plangroups/{common}", own, expect=400)) == {"accountId": "immutable"}
     assert [g["id"] for g in world.get("plangroups", accountId=f"{acme},{other}")["data"]] == [suite]
 
 

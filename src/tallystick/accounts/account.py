@@ -9,7 +9,7 @@ from msgspec import Meta
 from sqlalchemy import Index, func
 
 from tallystick.kernel.problems import Problem
-from tallystick.organizations.currency import known_currency
+from tallystick.organizations.currency import chosen_currency
 from tallystick.organizations.organization_config import CreditType, PositiveInt, StatementMode
 from tallystick.platform.resources import (
     By,
@@ -77,7 +77,7 @@ class Account(Entity, kw_only=True):
 
     def check_stored(self, tx: Transaction, old: Entity | None) -> Iterator[Problem]:
         """The currency exists; the hierarchy has two levels and at most 999 children."""
-        yield from known_currency(tx, "currency", self.currency)
+        yield from chosen_currency(tx, self.currency, old)
         if self.parent_account_id is None or self.parent_account_id == self.id:
             return
         # Locked, so that two requests cannot make a child and a parent of it at the same time.

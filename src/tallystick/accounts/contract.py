@@ -74,9 +74,14 @@ class Contract(Entity, kw_only=True):
         yield from no_repeats("usageFilters[{i}]", values, "this dimension and value stand twice")
 
     def check_stored(self, tx: Transaction, old: Entity | None) -> Iterator[Problem]:
-        """Its dimensions are known; it stays with its account."""
+        """Its dimensions are known; it stays with its account; a key that is chosen anew is not archived."""
         if isinstance(old, Contract) and old.account_id != self.account_id:
             yield Problem("accountId", "immutable", "cannot change: make a new contract for that account")
+        key_id = self.bill_grouping_key_id
+        if key_id is not None and key_id != getattr(old, "bill_grouping_key_id", None):
+            key = tx.find_one(BillGroupingKey, id=key_id)
+            if key is not None and key.archived:
+                yield Problem("billGroupingKeyId", "archived", f"{key.code} is archived; choose another key")
         if not self.usage_filters:
             return
         fields = [field for meter in tx.find(Meter) for field in meter.fields]

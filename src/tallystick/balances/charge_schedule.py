@@ -15,7 +15,7 @@ from tallystick.balances.runs import ChargeRun, ScheduleFrequency, charge_runs, 
 from tallystick.kernel.periods import Period, local_date
 from tallystick.kernel.problems import Problem
 from tallystick.kernel.zones import parse_zone
-from tallystick.organizations.currency import known_currency
+from tallystick.organizations.currency import chosen_currency
 from tallystick.organizations.organization_config import OrganizationConfig
 from tallystick.platform.resources import (
     AMOUNT,
@@ -83,7 +83,7 @@ class BalanceChargeSchedule(Entity, kw_only=True):
 
     def check_stored(self, tx: Transaction, old: Entity | None) -> Iterator[Problem]:
         """The currency exists."""
-        yield from known_currency(tx, "currency", self.currency)
+        yield from chosen_currency(tx, self.currency, old)
 
     def runs(self, zone: tzinfo) -> Iterator[ChargeRun]:
         """Give all its runs, in order."""

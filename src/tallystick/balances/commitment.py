@@ -18,7 +18,7 @@ from tallystick.catalogue.product import Product
 from tallystick.kernel.decimals import ZERO
 from tallystick.kernel.periods import BillingFrequency
 from tallystick.kernel.problems import Problem
-from tallystick.organizations.currency import known_currency
+from tallystick.organizations.currency import chosen_currency
 from tallystick.platform.resources import (
     AMOUNT,
     By,
@@ -147,7 +147,7 @@ class Commitment(Entity, kw_only=True):
 
     def check_stored(self, tx: Transaction, old: Entity | None) -> Iterator[Problem]:
         """What it names exists and fits the account; what bills have drawn stays true."""
-        yield from known_currency(tx, "currency", self.currency)
+        yield from chosen_currency(tx, self.currency, old)
         yield from known_products(tx, self.product_ids)
         yield from contract_of(tx, self.account_id, self.contract_id)
         yield from self._plan_has_periods(tx)

@@ -12,7 +12,7 @@ from msgspec import Meta
 from tallystick.kernel.errors import Invalid
 from tallystick.kernel.problems import Problem
 from tallystick.kernel.zones import parse_zone
-from tallystick.organizations.currency import DEFAULT_CURRENCY, known_currency
+from tallystick.organizations.currency import DEFAULT_CURRENCY, chosen_currency
 from tallystick.platform.resources import AMOUNT, Entity, Positive, Ref, Transaction, resource
 from tallystick.platform.resources.checks import no_repeats
 from tallystick.platform.resources.fields import DescribedAsText, Id
@@ -128,7 +128,7 @@ class OrganizationConfig(Entity, kw_only=True):
 
     def check_stored(self, tx: Transaction, old: Entity | None) -> Iterator[Problem]:
         """The billing currency exists."""
-        yield from known_currency(tx, "currency", self.currency)
+        yield from chosen_currency(tx, self.currency, old)
 
 
 def default_config() -> OrganizationConfig:

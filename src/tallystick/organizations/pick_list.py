@@ -20,13 +20,13 @@ class PickListEntry(Entity, kw_only=True):
     """A code to choose from. An archived one stays where it is used, and is not chosen any more (§24)."""
 
     code: Identifier | None = None
-    "Left out, it is the name."
+    "Left out, it is the name at first, and stays what it is from then on."
     name: Name
     archived: bool = False
 
     def settle(self, tx: Transaction, old: Self | None) -> Self:
-        """Name the code after the name where none was given."""
-        return self if self.code else msgspec.structs.replace(self, code=self.name)
+        """Name the code after the name where none was given, but do not rename it with the name."""
+        return self if self.code else msgspec.structs.replace(self, code=old.code if old else self.name)
 
     def check(self) -> Iterator[Problem]:
         """A code that was taken from the name is a code."""

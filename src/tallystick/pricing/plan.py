@@ -62,10 +62,11 @@ class Plan(Entity, kw_only=True):
             yield Problem("bespoke", "not_applicable", "must be true for a plan that names an accountId")
 
     def check_stored(self, tx: Transaction, old: Entity | None) -> Iterator[Problem]:
-        """A bespoke plan is never re-pointed, and a plan never moves to another template."""
+        """A plan is never re-pointed to an account, nor does it move to another template."""
         if isinstance(old, Plan):
-            if old.account_id is not None and old.account_id != self.account_id:
-                yield Problem("accountId", "immutable", "cannot change: the plan was made for one account")
+            if old.account_id != self.account_id:
+                message = "cannot change: a plan is made for one account, or for all"
+                yield Problem("accountId", "immutable", message)
             if old.plan_template_id != self.plan_template_id:
                 yield Problem(
                     "planTemplateId", "immutable", "cannot change: make a new plan from that template"

@@ -7,7 +7,7 @@ from msgspec import Meta
 
 from tallystick.catalogue.product import Product
 from tallystick.kernel.problems import Problem
-from tallystick.organizations.currency import known_currency
+from tallystick.organizations.currency import chosen_currency
 from tallystick.platform.resources import (
     By,
     Code,
@@ -51,16 +51,14 @@ class PlanGroup(Entity, kw_only=True):
     custom_fields: CustomFields = {}
 
     def check_stored(self, tx: Transaction, old: Entity | None) -> Iterator[Problem]:
-        """The currency exists, and is that of the group's plans; a bespoke group is never re-pointed."""
-        yield from known_currency(tx, "currency", self.currency)
+        """The currency exists, and is that of the group's plans; the group is never re-pointed."""
+        yield from chosen_currency(tx, self.currency, old)
         if not isinstance(old, PlanGroup):
             return
-        if old.account_id is not None and old.account_id != self.account_id:
-            yield Problem("accountId", "immutable", "cannot change: the group was made for one account")
+        if old.account_id != self.account_id:
+            message = "cannot change: a group is made for one account, or for all"
+            yield Problem("accountId", "immutable", message)
         from tallystick.pricing.plan_group_link import PlanGroupLink  # noqa: PLC0415 - the two know each other
 
-        is_linked = bool(tx.find(PlanGroupLink, limit=1, plan_group_id=old.id))
-        if is_linked and old.currency != self.currency:
+        if old.currency != self.currency and tx.find(PlanGroupLink, limit=1, plan_group_id=old.id):
             yield Problem("currency", "in_use", "cannot change while plans are in this group")
-        if is_linked and old.account_id is None and self.account_id is not None:
-            yield Problem("accountId", "in_use", "cannot be set while plans are in this group")

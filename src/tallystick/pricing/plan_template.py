@@ -8,7 +8,7 @@ from msgspec import Meta
 from tallystick.catalogue.product import Product
 from tallystick.kernel.periods import BillingFrequency
 from tallystick.kernel.problems import Problem
-from tallystick.organizations.currency import known_currency
+from tallystick.organizations.currency import chosen_currency
 from tallystick.platform.resources import (
     By,
     Code,
@@ -68,7 +68,7 @@ class PlanTemplate(Entity, kw_only=True):
 
     def check_stored(self, tx: Transaction, old: Entity | None) -> Iterator[Problem]:
         """The currency exists; plans keep their product, and in a group their currency and frequency."""
-        yield from known_currency(tx, "currency", self.currency)
+        yield from chosen_currency(tx, self.currency, old)
         if not isinstance(old, PlanTemplate):
             return
         from tallystick.pricing.plan import Plan  # noqa: PLC0415 - the two know each other
