@@ -1,4 +1,4 @@
-"""Bills as CSV and the usage of lines as JSON, by signed links."""
+"""Bills as CSV and the usage of lines as JSON, by signed links (semantics §22)."""
 
 import csv
 import io

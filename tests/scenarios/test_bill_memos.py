@@ -1,4 +1,4 @@
-"""Credits and debits on a bill, through the API."""
+"""Credits and debits on a bill, through the API (semantics §24)."""
 
 from decimal import Decimal
 

@@ -115,6 +115,7 @@ ALL = ["CONTRACT", "ACCOUNTPLAN", "PREPAYMENT", "PRICINGS", "COUNTER_PRICINGS"]
 
 
 def test_end_dating_a_contract_ends_what_hangs_on_it_and_nothing_else(world: World) -> None:
+    """An end of August 31 is midnight at its start, in the organization's zone (semantics §4, §13)."""
     config = world.get("organizationconfig")
     world.put("organizationconfig", {**config, "timezone": "America/New_York"})
     air = world.product()

@@ -1,4 +1,4 @@
-"""What counters and their adjustments keep, list and refuse."""
+"""What counters and their adjustments keep, list and refuse (semantics §16)."""
 
 from typing import Any
 

@@ -73,6 +73,7 @@ def test_rejected_usage_raises_an_alert_that_people_take_and_close(world: World)
 
 
 def test_a_bill_run_raises_one_alert_with_its_totals(world: World) -> None:
+    """Made bills raise an INFO alert with their total (semantics §22)."""
     plan = world.plan(world.product(), standingCharge=10)["id"]
     for code in ("acme", "beta"):
         world.attach(world.account(code)["id"], plan, "2025-04-01")

@@ -1,4 +1,4 @@
-"""Closing the books up to a date: what it locks, what it refuses, and what opening them gives back."""
+"""Closing the books up to a date (semantics §22): what it locks, what it refuses, and opening them."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Looking at bills, approving, locking, deleting, previewing, explaining and verifying them."""
+"""Looking at bills, approving, locking, deleting, previewing, explaining, verifying (semantics §22)."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Bills over HTTP, on a live server with its own worker: the whole path, and what it refuses."""
+"""Bills over HTTP, on a live server with its worker: the whole path, and refusals (semantics §22)."""
 
 import time
 from decimal import Decimal

@@ -41,6 +41,7 @@ def plans(draw: st.DrawFn) -> OnPlan:
 
 @given(plans(), quantities, st.integers(0, 5))
 def test_the_rounded_lines_sum_to_the_total(on: OnPlan, used: str, number: int) -> None:
+    """A bill's total is the sum of its rounded lines (semantics §25)."""
     draft = calculate_bill(on.bill(used, number))
     lines = lines_of(draft, BILL_ID)
     assert bill_of(draft, BILL_ID).bill_total == sum(line.converted_subtotal for line in lines)
@@ -49,6 +50,7 @@ def test_the_rounded_lines_sum_to_the_total(on: OnPlan, used: str, number: int) 
 
 @given(plans(), quantities, st.integers(0, 5))
 def test_recalculating_the_same_changes_nothing(on: OnPlan, used: str, number: int) -> None:
+    """Running again updates the same bill (semantics §22)."""
     created = create_bill(calculate_bill(on.bill(used, number)), BILL_ID, STAMP)
     stored = Existing(created.new, {line.id: line for line in created.inserted})
     again = diff_bill(stored, calculate_bill(on.bill(used, number)), STAMP)
@@ -77,6 +79,7 @@ def test_more_usage_never_costs_less_under_tiers(a: str, b: str) -> None:
 
 @given(quantities)
 def test_usage_and_top_up_come_to_the_minimum_to_the_cent(used: str) -> None:
+    """max(usage, minimum): semantics §15, decision 0014."""
     bill = calculate_bill(OnPlan(minimum="50", prices=[priced()]).bill(used))
     usage = sum((x.converted for x in bill.lines if x.line_item_type is LineItemType.USAGE), D(0))
     assert bill.total == max(usage, D(50))
@@ -110,6 +113,7 @@ def _contract(on: OnPlan) -> list[Period]:
 @settings(max_examples=50)
 @given(plans(), st.integers(1, 400), st.integers(1, 3))
 def test_every_period_is_charged_exactly_once_in_either_mode(on: OnPlan, days: int, interval: int) -> None:
+    """Standing charges, in advance or in arrears (semantics §15)."""
     on.end = on.start + timedelta(days=days)
     on.standing = "10"
     on.template = {"standing_charge_interval": interval}

@@ -10,10 +10,23 @@ from hypothesis import strategies as st
 
 from tallystick.billing.calculate import BillInputs, Draft, calculate_bill
 from tallystick.billing.calculate.inputs import PricedCounter
+from tallystick.billing.calculate.slices import usage_slices
 from tallystick.billing.explain import explain
 from tallystick.billing.line_item import LineItemType
 from tallystick.billing.lines import lines_of
-from tests.unit.billing.drafts import BILL_ID, OnPlan, amounts, bill_inputs, counter, utc
+from tallystick.pricing.counter_pricing import CounterPricing
+from tests.unit.billing.drafts import (
+    BILL_ID,
+    OnPlan,
+    amounts,
+    balance,
+    bill_inputs,
+    counter,
+    own_keys,
+    priced,
+    utc,
+    with_ledger,
+)
 
 D = Decimal
 RUNNING, DEBIT, CREDIT = (
@@ -137,6 +150,29 @@ def test_nothing_held_is_no_line(values: list[tuple[int, int, int]]) -> None:
 def test_counters_do_not_count_toward_the_minimum() -> None:
     found = billed(seats((5, 1, 10), minimum="50"))
     assert found == [(RUNNING, "20.00"), ("MINIMUM_SPEND", "50.00")]
+
+
+def test_what_is_held_and_added_is_drawn_and_what_is_given_back_is_not() -> None:
+    found = seats((5, 1, 15), (6, 10, 20), (6, 20, 18))
+    draft = calculate_bill(with_ledger(found, balance("1000")))
+    assert amounts(draft)[:3] == [(RUNNING, "30.00"), (DEBIT, "10.00"), (CREDIT, "-4.00")]
+    assert sorted(x.converted for x in draft.lines if x.drawn) == [-30, -10]
+
+
+def test_seats_and_usage_of_a_plan_share_its_bill() -> None:
+    terms = OnPlan(counters=[counter()], prices=[priced([("0", "0", "1")])], start=JUNE).terms()
+    used = {key: D(7) for piece in usage_slices(terms, terms.period) for key in own_keys(piece)}
+    held = {("account", "seats"): ((date(2024, 5, 1), D(10)),)}
+    assert billed(bill_inputs([terms], used, counters=held)) == [("USAGE", "7.00"), (RUNNING, "20.00")]
+
+
+def test_a_counters_price_is_in_advance_and_by_days_unless_told() -> None:
+    price = CounterPricing(counter_id="seats", start_date=JUNE, pricing_bands=[])
+    assert price.running_total_bill_in_advance
+    assert price.pro_rate_running_total
+    assert price.pro_rate_adjustment_debit
+    assert price.pro_rate_adjustment_credit
+    assert not price.cumulative
 
 
 def test_the_explanation_shows_the_change_and_its_days() -> None:

@@ -1,4 +1,4 @@
-"""How large a download of bills may be."""
+"""How large a download of bills may be (semantics §22)."""
 
 from datetime import UTC, datetime
 

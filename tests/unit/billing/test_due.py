@@ -1,18 +1,33 @@
-"""Which periods close when, and which of them share a bill."""
+"""Which periods close when (semantics §4), and which of them share a bill (semantics §22)."""
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
+import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tallystick.accounts.account import Account
 from tallystick.accounts.account_plan import AccountPlan
 from tallystick.accounts.contract import Contract
-from tallystick.billing.due import Attached, DueBill, DuePlan, Frame, Selection, due_bills, due_plan
-from tallystick.kernel.periods import BillingFrequency
+from tallystick.billing.bill_job import BillJob
+from tallystick.billing.due import (
+    Attached,
+    DueBill,
+    DuePlan,
+    Frame,
+    Selection,
+    due_bills,
+    due_date_of,
+    due_plan,
+    external_invoice_date_of,
+)
+from tallystick.billing.selection import selection_of
+from tallystick.kernel.periods import BillingFrequency, DateSpan
 from tallystick.organizations.bill_grouping_key import BillGroupingKey
+from tallystick.organizations.organization_config import InvoiceDate, default_config
 from tallystick.pricing.plan_template import PlanTemplate
 
 DAILY, WEEKLY, MONTHLY, ANNUALLY = list(BillingFrequency)[:4]
@@ -75,6 +90,64 @@ def told(found: Iterable[DueBill]) -> list[tuple[str, str, int, list[str]]]:
         )
         for bill in found
     ]
+
+
+@pytest.mark.parametrize(
+    ("of_plan", "of_account", "of_job", "closed"),
+    [
+        pytest.param(None, None, None, "2024-02-01/2024-03-01", id="the organization's: the 1st"),
+        pytest.param(None, None, 15, "2024-02-15/2024-03-15", id="the job's in its place: the 15th"),
+        pytest.param(None, 10, 15, "2024-02-10/2024-03-10", id="the account's before it: the 10th"),
+        pytest.param(5, 10, 15, "2024-02-05/2024-03-05", id="the account plan's before all: the 5th"),
+    ],
+)
+def test_whose_epoch_it_is(
+    of_plan: int | None, of_account: int | None, of_job: int | None, closed: str
+) -> None:
+    """The account plan's, else the account's, else the organization's of that frequency (semantics §4)."""
+
+    def epoch(day: int | None) -> date | None:
+        return date(2022, 1, day) if day else None
+
+    wanted = selection_of(BillJob(month_epoch=epoch(of_job)), default_config(), date(2024, 3, 20))
+    plan = attached("monthly", (MONTHLY, 1))
+    plan = Attached(msgspec.structs.replace(plan.account_plan, bill_epoch=epoch(of_plan)), plan.template)
+    found = due_plan(wanted, msgspec.structs.replace(ACME, bill_epoch=epoch(of_account)), plan)
+    assert found is not None
+    assert f"{found.period.dates.start}/{found.period.dates.end}" == closed
+
+
+@pytest.mark.parametrize(
+    ("configured", "of_job", "expected"),
+    [
+        pytest.param(InvoiceDate.FIRST_DAY_OF_NEXT_PERIOD, None, date(2023, 10, 1), id="the day after"),
+        pytest.param(InvoiceDate.LAST_DAY_OF_ARREARS, None, date(2023, 9, 30), id="the last day"),
+        pytest.param(InvoiceDate.LAST_DAY_OF_ARREARS, date(2023, 9, 15), date(2023, 9, 15), id="the job's"),
+    ],
+)
+def test_the_external_invoice_date_of_september(
+    configured: InvoiceDate, of_job: date | None, expected: date
+) -> None:
+    """Semantics §3 and §4."""
+    config = msgspec.structs.replace(default_config(), external_invoice_date=configured)
+    asked = selection_of(BillJob(external_invoice_date=of_job), config, date(2023, 10, 1))
+    september = DateSpan(date(2023, 9, 1), date(2023, 10, 1))
+    assert external_invoice_date_of(asked, config, september) == expected
+
+
+@pytest.mark.parametrize(
+    ("of_account", "of_job", "expected"),
+    [
+        pytest.param(None, None, date(2024, 3, 2), id="30 days after February 1, by default"),
+        pytest.param(14, None, date(2024, 2, 15), id="the account's 14 days"),
+        pytest.param(14, date(2024, 2, 3), date(2024, 2, 3), id="the job's date"),
+    ],
+)
+def test_the_due_date(of_account: int | None, of_job: date | None, expected: date) -> None:
+    """Bill date and so many days: the account's, else the organization's (semantics §3, §22)."""
+    asked = selection_of(BillJob(due_date=of_job), default_config(), date(2024, 2, 1))
+    account = msgspec.structs.replace(ACME, days_before_bill_due=of_account)
+    assert due_date_of(asked, account, default_config(), date(2024, 2, 1)) == expected
 
 
 RHYTHMS: dict[str, Rhythm] = {

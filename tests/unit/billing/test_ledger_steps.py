@@ -312,6 +312,7 @@ def test_a_groups_minimum_in_advance_is_not_drawn_twice() -> None:
 
 
 def test_a_credit_on_the_whole_bill_takes_what_is_left() -> None:
+    """It comes after what is drawn (semantics §33)."""
     credit = priced([("0", "0", "1")], aggregation("Free"), "free", type=PricingType.GLOBAL_CREDIT)
     draft = bill(balance("70"), on=OnPlan(prices=[*DOLLAR_A_GB, credit]))
     assert draft.total == ZERO

@@ -1,4 +1,4 @@
-"""Credits and debits by hand: on the bill at once, through every recalculation, and never on a locked one."""
+"""Credits and debits by hand (semantics §24): at once, through recalculations, never on a locked bill."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""What plan groups charge over all their plans."""
+"""What plan groups charge over all their plans (semantics §13)."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""However contracts and their keys change between runs, nothing is charged twice, and nothing is lost."""
+"""However contracts and their keys change between runs, nothing is charged twice or lost (semantics §22)."""
 
 from collections import Counter
 from collections.abc import Callable

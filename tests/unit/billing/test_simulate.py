@@ -1,4 +1,4 @@
-"""Rating a past period under other prices: old, new and difference, and nothing stored."""
+"""Rating a past period under other prices (semantics §14): old, new and difference, and nothing stored."""
 
 from datetime import UTC, datetime
 from decimal import Decimal

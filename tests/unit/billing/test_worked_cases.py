@@ -1,4 +1,4 @@
-"""Bills worked out by hand where rules meet the calendar, the cent and each other."""
+"""Bills worked out by hand where rules meet the calendar (semantics §4), the cent (§25), each other (§33)."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal

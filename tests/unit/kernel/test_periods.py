@@ -1,4 +1,4 @@
-"""Spans, midnights, and billing periods that tile time."""
+"""Spans, midnights, and billing periods that tile time (semantics §4)."""
 
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from itertools import pairwise, takewhile

@@ -1,3 +1,5 @@
+"""What units cost under tiered, volume, stairstep and custom bands (semantics §14)."""
+
 from decimal import Decimal
 from itertools import accumulate
 

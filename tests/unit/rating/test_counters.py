@@ -1,3 +1,5 @@
+"""Running totals and adjustments of counters (semantics §16)."""
+
 from datetime import date
 from decimal import Decimal
 

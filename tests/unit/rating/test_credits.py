@@ -1,3 +1,5 @@
+"""Credits take no more than there is to lower (semantics §14)."""
+
 from decimal import Decimal
 
 import pytest

@@ -1,3 +1,5 @@
+"""The customer pays the larger of usage and minimum, in arrears and in advance (semantics §15)."""
+
 from decimal import Decimal
 
 import pytest

@@ -1,3 +1,5 @@
+"""Shares of a period by whole local days (semantics §15, periods of §4)."""
+
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import pairwise

@@ -1,3 +1,5 @@
+"""Tiers that fill up from the account plan's start: tiersSpanPlan (semantics §14)."""
+
 from decimal import Decimal
 
 import pytest

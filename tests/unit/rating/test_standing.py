@@ -1,3 +1,5 @@
+"""On which bills a standing charge falls, and how much it is (semantics §15)."""
+
 from decimal import Decimal
 
 import pytest

@@ -1,3 +1,5 @@
+"""From a quantity to units: quantityPerUnit, then rounding, and defaults (semantics §9)."""
+
 from decimal import Decimal
 
 import pytest
