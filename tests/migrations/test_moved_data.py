@@ -9,6 +9,7 @@ from psycopg import sql
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.engine import Connection
 
+from tallystick.accounts.account import folded
 from tallystick.platform import migrate as module
 from tallystick.platform.database import secure_tables
 from tallystick.platform.migrate import migrate
@@ -59,6 +60,22 @@ def test_invoice_numbers_go_on_where_they_were(owned_url: str) -> None:
         rows = [tuple(row) for row in connection.execute(counted)]
     engine.dispose()
     assert rows == [(other, "", 5), (acme, "OLD-", 12), (acme, "INV-", 137)]
+
+
+def test_accounts_of_before_are_found_by_codes_like_theirs(owned_url: str) -> None:
+    org_id, codes = str(uuid4()), ("Acme", "\u039f\u03a3", "Caf\u00e9")
+    engine = create_engine(owned_url)
+    with engine.begin() as connection:
+        at_revision(connection, "0033")
+        for code in codes:
+            _insert(connection, "accounts", {"org_id": org_id, "code": code})
+        _insert(connection, "accounts", {"org_id": str(uuid4()), "code": "Acme"})
+    migrate(owned_url)
+    with engine.begin() as connection:
+        connection.execute(ALL)
+        rows = connection.execute(text("SELECT code, folded_code FROM accounts")).all()
+    engine.dispose()
+    assert sorted(map(tuple, rows)) == sorted((code, folded(code)) for code in (*codes, "Acme"))
 
 
 def _insert(connection: Connection, table: str, values: dict[str, object]) -> None:

@@ -1,12 +1,13 @@
 """Accounts: end customers, one level deep."""
 
+import unicodedata
 from collections.abc import Iterator
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Self
 
 import msgspec
 from msgspec import Meta
-from sqlalchemy import Index, func
+from sqlalchemy import Index
 
 from tallystick.kernel.problems import Problem
 from tallystick.organizations.currency import chosen_currency
@@ -16,6 +17,7 @@ from tallystick.platform.resources import (
     Code,
     CustomFields,
     Entity,
+    Hidden,
     Id,
     Name,
     Ref,
@@ -66,6 +68,11 @@ class Account(Entity, kw_only=True):
     credit_application_order: list[CreditType] | None = None
     days_before_bill_due: PositiveInt | None = None
     custom_fields: CustomFields = {}
+    folded_code: Annotated[str, Hidden()] = ""
+
+    def settle(self, tx: Transaction, old: Self | None) -> Self:
+        """Keep what its code has in common with codes like it, for ingest to look for."""
+        return msgspec.structs.replace(self, folded_code=folded(self.code))
 
     def check(self) -> Iterator[Problem]:
         """No account is its own parent; no credit is drawn twice."""
@@ -96,4 +103,12 @@ class Account(Entity, kw_only=True):
 
 
 _table = resource_of(Account).table
-Index("ix_accounts_code_lower", _table.c.org_id, func.lower(_table.c.code))  # ingest looks for codes alike
+Index("ix_accounts_folded_code", _table.c.org_id, _table.c.folded_code)
+
+
+def folded(code: str) -> str:
+    """Give what codes have in common that people take for the same: letter case and Unicode form left aside.
+
+    Here and not in the database, whose notion of letter case depends on how it was set up.
+    """
+    return unicodedata.normalize("NFD", unicodedata.normalize("NFD", code).casefold())

@@ -13,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from tallystick.accounts.account import folded
 from tallystick.catalogue.meter import DataField, Meter
 from tallystick.kernel.errors import Invalid
 from tallystick.kernel.problems import Problem
@@ -191,7 +192,7 @@ def _account_problems(tx: Transaction, rows: Sequence[_Row]) -> Iterator[Problem
     taken = codes_alike(tx, [code for code in codes if code not in known])
     for row in rows:
         code = row.cells["account"]
-        other = taken.setdefault(code.lower(), code) if code not in known else code
+        other = taken.setdefault(folded(code), code) if code not in known else code
         if other != code:
             message = f"there is no account {code}, and none is made for it because there is {other}"
             yield row.problem("account", "invalid_account_code", message)

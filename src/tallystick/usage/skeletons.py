@@ -6,7 +6,7 @@ from collections.abc import Collection
 import msgspec
 from sqlalchemy import func, select
 
-from tallystick.accounts.account import Account
+from tallystick.accounts.account import Account, folded
 from tallystick.platform.database import Database
 from tallystick.platform.resources import Transaction, resource_of
 from tallystick.platform.resources.wire import InvalidBody
@@ -25,7 +25,7 @@ class Skeletons(msgspec.Struct, frozen=True):
 def make_accounts(database: Database, org_id: str, actor: str, codes: Collection[str]) -> Skeletons:
     """Make the accounts of codes that no account has, once, however many ask at the same time.
 
-    A code that differs from an existing one only by letter case makes none (semantics §6).
+    A code that differs from an existing one only by letter case or Unicode form makes none (semantics §6).
     """
     for _ in range(_ATTEMPTS):
         try:
@@ -45,7 +45,7 @@ def _make(tx: Transaction, codes: Collection[str]) -> Skeletons:
     alike: dict[str, str] = {}
     wanted: list[str] = []
     for code in unknown:
-        other = taken.setdefault(code.lower(), code)
+        other = taken.setdefault(folded(code), code)
         if other != code:
             alike[code] = other
         else:
@@ -64,10 +64,10 @@ def skeleton(code: str) -> Account:
 
 
 def codes_alike(tx: Transaction, codes: Collection[str]) -> dict[str, str]:
-    """Find the existing codes that differ from these by letter case only, by their lower case."""
+    """Find the existing codes that people would take for one of these, by what they have in common."""
     if not codes:
         return {}
     table = resource_of(Account).table
-    same = func.lower(table.c.code).in_([code.lower() for code in codes])
-    found = tx.execute(select(table.c.code).where(table.c.org_id == tx.org_id, same)).scalars()
-    return {code.lower(): code for code in found}
+    same = table.c.folded_code.in_([folded(code) for code in codes])
+    statement = select(table.c.folded_code, table.c.code).where(table.c.org_id == tx.org_id, same)
+    return {row.folded_code: row.code for row in tx.execute(statement)}

@@ -1,4 +1,4 @@
-"""The one verb, on real engines: what is good is stored once, the rest is kept with its reason."""
+"""The one verb (semantics §6) on real engines: what is good is stored once, the rest kept and told."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -76,6 +76,35 @@ def test_a_code_like_an_existing_one_makes_no_account(desk: Desk) -> None:
     assert set(accounts(desk)) == {"Acme", "Zeta"}
 
 
+@pytest.mark.parametrize(
+    ("there", "sent"),
+    [
+        pytest.param("Acme", "aCME", id="letter case"),
+        pytest.param("\u039f\u03a3", "\u03bf\u03c3", id="a sigma inside"),
+        pytest.param("\u039f\u03a3", "\u03bf\u03c2", id="a sigma at the end"),
+        pytest.param("\u0130stanbul", "i\u0307stanbul", id="the dot of a Turkish I"),
+        pytest.param("Stra\u00dfe", "STRASSE", id="a sharp s"),
+        pytest.param("Caf\u00e9", "Cafe\u0301", id="a letter and its accent apart"),
+        pytest.param("CAFE\u0301", "caf\u00e9", id="both"),
+    ],
+)
+def test_codes_that_people_take_for_the_same_make_no_account(desk: Desk, there: str, sent: str) -> None:
+    """Near-identical is by letter case and Unicode form, in storage and inside a batch (semantics §6)."""
+    desk.meter()
+    assert desk(flight(account=there), flight(account=sent)).failures == {FailureType.INVALID_ACCOUNT_CODE: 1}
+    assert desk(flight(account=sent)).failures == {FailureType.INVALID_ACCOUNT_CODE: 1}
+    assert set(accounts(desk)) == {there}
+
+
+@pytest.mark.parametrize(
+    ("there", "sent"), [("Acme", "Acm\u00e9"), ("i", "\u0131"), ("a b", "ab"), ("a", "\uff41")]
+)
+def test_other_codes_are_other_accounts(desk: Desk, there: str, sent: str) -> None:
+    desk.meter()
+    assert desk(flight(account=there), flight(account=sent)).failures == {}
+    assert set(accounts(desk)) == {there, sent}
+
+
 def test_an_account_that_many_ask_for_at_once_is_made_once(desk: Desk) -> None:
     meter = desk.meter()
     with ThreadPoolExecutor(8) as threads:
@@ -148,6 +177,14 @@ def test_rejected_measurements_are_kept_as_they_were_sent_and_told_of(desk: Desk
     assert event["getDownloadUrl"] == f"{operation}?file={outcome.file}"
 
 
+def test_what_never_landed_may_be_sent_again_under_its_uid(desk: Desk) -> None:
+    """A uid counts from when its measurement is stored (semantics §6)."""
+    desk.meter()
+    assert desk(flight("x", measure={"distance": 1})).failures == {FailureType.MISSING_FIELD: 1}
+    assert desk(flight("x")).stored == 1
+    assert desk(flight("x")).failures == {FailureType.DUPLICATE_UID: 1}
+
+
 def test_rejected_measurements_of_another_organization_are_not_found(desk: Desk) -> None:
     outcome = desk(flight())
     with desk.database.reading(str(uuid4())) as tx, pytest.raises(ResourceNotFound):
@@ -187,6 +224,17 @@ def test_a_code_that_changes_hands_takes_no_usage_along(desk: Desk) -> None:
     after = accounts(desk)["ORD"]
     assert {r["uid"]: str(r["account_id"]) for r in desk.stored(meter)} == {"old": before.id, "new": after.id}
     assert before.id != after.id
+
+
+def test_a_meters_code_that_changes_hands_takes_no_usage_along(desk: Desk) -> None:
+    meter = desk.meter()
+    desk(flight("old"))
+    with desk.database.transaction(desk.org_id) as tx:
+        tx.update(meter, msgspec.structs.replace(meter, code="journeys"))
+    other = desk.meter()
+    desk(flight("new"), flight("moved", meter="journeys"))
+    assert [row["uid"] for row in desk.stored(meter)] == ["old", "moved"]
+    assert [row["uid"] for row in desk.stored(other)] == ["new"]
 
 
 BROKEN: dict[str, dict[str, Any]] = {
