@@ -1,5 +1,6 @@
 """Which bills late usage changes: what came in after the run that closed its period (semantics §6)."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -73,13 +74,13 @@ def bills_changed(
     bills = (
         tx.load(Bill, tx.select(Bill, *of_periods, among(table.c.account_id, sorted(came)))) if came else []
     )
-    ended = _plan_ends(tx, {bill.account_id for bill in bills})
+    ended = _plan_ends(tx, bills)
     now = tx.clock.now()
     return sorted(
         bill.id
         for bill in bills
         if not _span(bill).intersect(came[bill.account_id]).is_empty
-        and now <= _until(ends[bill.end_date_time_utc], ended.get(bill.account_id))
+        and now <= _until(ends[bill.end_date_time_utc], ended.get(bill.id))
     )
 
 
@@ -89,7 +90,7 @@ def _span(bill: Bill) -> Period:
 
 def _until(closed: Closed, plans_end: datetime | None) -> datetime:
     """Late usage counts for 24 h after the run, or after the end of plans that ended before it (§6)."""
-    return closed.until if plans_end is None or plans_end >= closed.end else plans_end + CATCH_UP
+    return closed.until if plans_end is None else plans_end + CATCH_UP
 
 
 def _with_parents(tx: Transaction, found: Iterable[tuple[str, datetime, datetime]]) -> Came:
@@ -106,14 +107,16 @@ def _with_parents(tx: Transaction, found: Iterable[tuple[str, datetime, datetime
     return came
 
 
-def _plan_ends(tx: Transaction, account_ids: Iterable[str]) -> dict[str, datetime]:
-    """Give when the last plan of each account ended; one whose plan goes on has no end."""
-    ids = sorted(account_ids)
-    ends: dict[str, datetime] = {}
-    going_on: set[str] = set()
-    for plan in tx.find(AccountPlan, account_id=ids) if ids else []:
-        if plan.end_date is None:
-            going_on.add(plan.account_id)
-        else:
-            ends[plan.account_id] = max(ends.get(plan.account_id, plan.end_date), plan.end_date)
-    return {account_id: end for account_id, end in ends.items() if account_id not in going_on}
+def _plan_ends(tx: Transaction, bills: Sequence[Bill]) -> dict[str, datetime]:
+    """Give, by bill, when the last of the account's plans in its period ended, if that was before it did."""
+    plans: dict[str, list[AccountPlan]] = defaultdict(list)
+    account_ids = sorted({bill.account_id for bill in bills})
+    for plan in tx.find(AccountPlan, account_id=account_ids) if account_ids else []:
+        plans[plan.account_id].append(plan)
+    last: dict[str, datetime] = {}
+    for bill in bills:
+        held = (Period.of(plan.start_date, plan.end_date) for plan in plans[bill.account_id])
+        ends = [span.end for each in held if not (span := each.intersect(_span(bill))).is_empty]
+        if ends and max(ends) < bill.end_date_time_utc:
+            last[bill.id] = max(ends)
+    return last

@@ -1,4 +1,4 @@
-"""Scheduled runs, late usage and approval by themselves: a clock is moved, and what is due is done."""
+"""Scheduled runs, late usage (semantics §6) and approval by themselves: a clock is moved from due to due."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -183,6 +183,34 @@ def test_late_usage_of_a_plan_that_ended_earlier_counts_a_day_from_its_end(
     books.usage.add_late(acme.id, JAN_5, FEB + 14 * HOUR, "7")
     hands.to(FEB + 30 * HOUR)
     assert len(hands.jobs(JobCause.LATE)) == 1
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "made_anew"),
+    [
+        pytest.param(FEB - 12 * HOUR, None, True, id="another plan goes on"),
+        pytest.param(FEB + 12 * HOUR, None, False, id="another plan starts after the period"),
+        pytest.param(FEB - 999 * HOUR, FEB - 900 * HOUR, False, id="another plan ended before the period"),
+    ],
+)
+def test_late_usage_counts_from_the_end_of_the_periods_own_plans(
+    books: Books,
+    acme: Account,
+    start: datetime,
+    end: datetime | None,
+    made_anew: bool,  # noqa: FBT001 - a table's column
+) -> None:
+    """The plan ended a day before the period; 24 hours later nothing of it counts any more (semantics §6)."""
+    with books.database.reading(books.org_id) as tx:
+        (attached,) = tx.find(AccountPlan)
+    books.change(AccountPlan, attached.id, end_date=FEB - 24 * HOUR)
+    other = AccountPlan(account_id=acme.id, plan_id=attached.plan_id, start_date=start, end_date=end)
+    books.create(other)
+    hands = Hands(books)
+    hands.to(FEB + 5 * HOUR)
+    books.usage.add_late(acme.id, JAN_5, FEB + 5 * HOUR, "7")
+    hands.to(FEB + 9 * HOUR)
+    assert bool(hands.jobs(JobCause.LATE)) is made_anew
 
 
 def test_a_childs_late_usage_changes_the_parents_bill(books: Books, acme: Account) -> None:
