@@ -268,7 +268,7 @@ def terms(
     is_lent = attached.account_id != account.id
     holder = families.lenders[attached.account_id] if is_lent else account
     plan = prices.plans[attached.plan_id or ""]
-    plan_product = due.template.product_id or ""
+    product = prices.products.get(due.template.product_id or "")
     starting = due.active.local_dates(selection.zone).start
     made = PlanTerms(
         account_plan=attached,
@@ -292,9 +292,7 @@ def terms(
         usage_filters=filters_of(due.frame.contract if due.frame else None),
         own_counters=prices.counters.get(attached.plan_id or "", ()),
         inherited_counters=prices.counters.get(due.template.id, ()),
-        custom_fields=custom_fields_of(
-            prices.custom_fields, holder, attached, plan, due.template, prices.products.get(plan_product)
-        ),
+        custom_fields=custom_fields_of(prices.custom_fields, due, holder, plan, product),
     )
     if attached.account_id not in families.children:
         return made

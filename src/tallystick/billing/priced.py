@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from tallystick.accounts.account import Account
-from tallystick.accounts.account_plan import AccountPlan
 from tallystick.billing.calculate.inputs import Part, PricedAggregation
+from tallystick.billing.due import DuePlan
 from tallystick.calc.errors import CalculationError, ExpressionError
 from tallystick.calc.expression import compile_expression
 from tallystick.calc.values import Lookups, NoLookups, Value, as_value
@@ -15,14 +15,12 @@ from tallystick.catalogue.compound_aggregation import CUSTOM_FIELD_OWNERS, Compo
 from tallystick.catalogue.lookup_find import WHOLE_UP_TO, Published, published_tables
 from tallystick.catalogue.lookup_rows import Item
 from tallystick.catalogue.lookup_store import each_row
-from tallystick.catalogue.lookup_table import LookupFieldType
 from tallystick.catalogue.meter import Meter
 from tallystick.catalogue.product import Product
 from tallystick.kernel.errors import invariant
 from tallystick.organizations.custom_field import CustomField
 from tallystick.platform.resources import CustomFields, Transaction
 from tallystick.pricing.plan import Plan
-from tallystick.pricing.plan_template import PlanTemplate
 from tallystick.pricing.pricing import Pricing
 
 
@@ -74,25 +72,22 @@ def load_priced_things(tx: Transaction, pricings: Sequence[Pricing]) -> PricedTh
 
 
 def custom_fields_of(
-    defaults: CustomField | None,
-    account: Account,
-    account_plan: AccountPlan,
-    plan: Plan,
-    template: PlanTemplate,
-    product: Product | None,
+    defaults: CustomField | None, due: DuePlan, account: Account, plan: Plan, product: Product | None
 ) -> dict[str, Value]:
     """Give custom fields by the names they are read by: an entity's own value, else the organization's.
 
-    A meter's are always the organization's (semantics §11); so are a contract's, for contracts come later.
+    account: the one that has the account plan. product: of the plan's template.
+    A meter's are always the organization's (semantics §11).
     """
     if defaults is None:
         return {}
     own: dict[str, CustomFields] = {
         "account": account.custom_fields,
-        "accountPlan": account_plan.custom_fields,
+        "accountPlan": due.account_plan.custom_fields,
         "plan": plan.custom_fields,
-        "planTemplate": template.custom_fields,
+        "planTemplate": due.template.custom_fields,
         "product": product.custom_fields if product else {},
+        "contract": due.frame.contract.custom_fields if due.frame else {},
     }
     names = {field.encode_name: field.name for field in msgspec.structs.fields(CustomField)}
     return {
@@ -129,10 +124,8 @@ class LoadedLookups:
         names = published.schema.keys
         if len(keys) != len(names):
             raise CalculationError(f"the lookup table {table} has {len(names)} keys, not {len(keys)}")
-        for name, key in zip(names, keys, strict=True):
-            if isinstance(key, str) is not (types[name] is LookupFieldType.STRING) or key is None:
-                return None
-        item = found.rows.get(published.schema.key_of(keys))
+        key = published.schema.key_asked(keys)
+        item = None if key is None else found.rows.get(key)
         return None if item is None else {name: as_value(item.get(name)) for name in types}
 
 

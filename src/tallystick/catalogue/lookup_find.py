@@ -15,7 +15,6 @@ from tallystick.calc.values import Value, as_value
 from tallystick.catalogue.lookup_rows import Item, RowSchema, schema_of
 from tallystick.catalogue.lookup_store import each_row, find_row
 from tallystick.catalogue.lookup_table import (
-    LookupFieldType,
     LookupTable,
     LookupTableRevision,
     RevisionStatus,
@@ -145,14 +144,9 @@ class OrganizationLookups:
             return None
         if len(keys) != len(schema.keys):
             raise CalculationError(f"the lookup table {table} has {len(schema.keys)} keys, not {len(keys)}")
-        wanted = (str if schema.types[k] is LookupFieldType.STRING else _NUMBERS for k in schema.keys)
-        if not all(type(key) is kind for key, kind in zip(keys, wanted, strict=True)):
-            return None
-        item = self.cache.row(self.database, self.org_id, found, schema.key_of(keys))
+        key = schema.key_asked(keys)
+        item = None if key is None else self.cache.row(self.database, self.org_id, found, key)
         return None if item is None else {name: as_value(item.get(name)) for name in schema.types}
-
-
-_NUMBERS = type(as_value(0))
 
 
 def _load(tx: Transaction, revision_id: str, key: str | None) -> Mapping[str, Item | None]:

@@ -14,6 +14,7 @@ Item = dict[str, Any]
 LONGEST_KEY_BYTES = 2000
 "What PostgreSQL can index, with room for the ids beside it."
 LONGEST_TEXT = 5000
+_KINDS = {LookupFieldType.STRING: str, LookupFieldType.NUMBER: Decimal}
 _PARTS = re.compile(r"((?:[^:\\]|\\.)*)(?::|\Z)", re.DOTALL)
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,2})?\Z", re.ASCII)
 
@@ -54,6 +55,12 @@ class RowSchema:
         """
         texts = [value if isinstance(value, str) else number_text(value) for value in values]
         return texts[0] if len(texts) == 1 else ":".join(re.sub(r"([:\\])", r"\\\1", t) for t in texts)
+
+    def key_asked(self, values: Sequence[Any]) -> str | None:
+        """Write the key that a calculation asks for; None where a value is of another kind than its field."""
+        kinds = (_KINDS[self.types[name]] for name in self.keys)
+        alike = all(type(value) is kind for value, kind in zip(values, kinds, strict=True))
+        return self.key_of(values) if alike else None
 
     def key_values(self, key: str) -> list[Any] | None:
         """Read a key that was written as one text; None is no key of this schema."""

@@ -1,5 +1,6 @@
 """Compound aggregations on bills (semantics §11), each with its arithmetic visible."""
 
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -8,12 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tallystick.accounts.account import Account
+from tallystick.accounts.contract import Contract
 from tallystick.billing.calculate import BillInputs, calculate_bill
 from tallystick.billing.calculate.inputs import PricedAggregation, UsageKey
+from tallystick.billing.due import DuePlan, Frame
 from tallystick.billing.explain import explain
 from tallystick.billing.lines import lines_of
+from tallystick.billing.priced import custom_fields_of
 from tallystick.calc.errors import CalculationError
 from tallystick.calc.values import Value
+from tallystick.catalogue.compound_aggregation import CUSTOM_FIELD_OWNERS
+from tallystick.catalogue.product import Product
+from tallystick.organizations.custom_field import CustomField
 from tallystick.pricing.pricing import PricingType
 from tallystick.rating.units import UsageRounding
 from tests.unit.billing.drafts import BILL_ID, OnPlan, aggregation, amounts, bill_inputs, compound
@@ -45,6 +53,68 @@ def billed(
 )
 def test_a_calculation_is_priced(used: dict[str, str], amount: str) -> None:
     assert amounts(calculate_bill(billed(compound(FREE, REQUESTS, APPS), used))) == [("USAGE", amount)]
+
+
+@pytest.mark.parametrize(
+    ("users", "logins", "credit"),
+    [
+        pytest.param("3", "45", "-150.00", id="3 x 20 - 45 = 15 logins short, $10 each"),
+        pytest.param("3", "60", "0.00", id="just enough logins"),
+        pytest.param("3", "70", "0.00", id="too many logins charge nothing"),
+        pytest.param("60", "0", "-500.00", id="never more than the bill"),
+    ],
+)
+def test_what_falls_short_is_credited(users: str, logins: str, credit: str) -> None:
+    """A calculation priced as a credit: `20 x users - logins` at $10 each (semantics §11)."""
+    parts = aggregation("Users"), aggregation("Logins")
+    text, credited = "20 * aggregation.users - aggregation.logins", {"type": PricingType.GLOBAL_CREDIT}
+    price = compound(text, *parts, bands=(("0", "0", "10"),), price=credited)
+    terms = OnPlan(standing="500", prices=[price]).terms()
+    january = terms.period.dates.instants(terms.zone)
+    used = zip(price.parts, (users, logins), strict=True)
+    quantities = {part.key(("account",), january): D(value) for part, value in used}
+    assert amounts(calculate_bill(bill_inputs([terms], quantities)))[0] == ("USAGE_CREDIT", credit)
+
+
+OWN = {
+    "account": "account",
+    "accountPlan": "account plan",
+    "plan": "plan",
+    "planTemplate": "template",
+    "product": "product",
+    "contract": "contract",
+}
+
+
+@pytest.mark.parametrize("is_own", [True, False], ids=["their own", "the organization's"])
+def test_custom_fields_are_those_of_what_is_billed(*, is_own: bool) -> None:
+    """An entity's own value goes before the organization's, but for a meter's (semantics §11)."""
+
+    def fields(owner: str) -> dict[str, Any]:
+        return {"custom_fields": {"rate": owner} if is_own else {}}
+
+    terms = OnPlan().terms()
+    names = [field.name for field in msgspec.structs.fields(CustomField)]
+    known = {name for name in names if isinstance(getattr(CustomField(), name), dict)}
+    year = {"start_date": date(2024, 1, 1), "end_date": date(2025, 1, 1)}
+    found = custom_fields_of(
+        CustomField(**{name: {"rate": "default", "other": D(1)} for name in known}),
+        DuePlan(
+            msgspec.structs.replace(terms.account_plan, **fields("account plan")),
+            msgspec.structs.replace(terms.template, **fields("template")),
+            terms.cycle,
+            terms.period,
+            terms.active,
+            Frame(Contract(account_id="account", name="C", **year, **fields("contract"))),
+        ),
+        Account(name="A", code="a", email_address="a@example.com", **fields("account")),
+        msgspec.structs.replace(terms.plan, **fields("plan")),
+        Product(name="P", code="p", **fields("product")),
+    )
+    for owner in CUSTOM_FIELD_OWNERS:
+        expected = OWN.get(owner, "default") if is_own else "default"
+        assert (found[f"{owner}.customfields.rate"], found[f"{owner}.customfields.other"]) == (expected, 1)
+    assert {"organization", "meter"} < set(CUSTOM_FIELD_OWNERS) - set(OWN)
 
 
 def test_parts_enter_as_base_values_and_only_the_result_is_rounded() -> None:

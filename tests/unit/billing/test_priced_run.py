@@ -1,4 +1,4 @@
-"""From stored prices of calculations and counters to stored bills."""
+"""From stored prices of calculations (semantics §11) and counters (§16) to stored bills."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -7,6 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from tallystick.accounts.account_plan import AccountPlan
+from tallystick.accounts.contract import Contract
 from tallystick.billing import service
 from tallystick.billing.priced import LoadedLookups, LoadedTable
 from tallystick.calc.errors import CalculationError
@@ -62,6 +64,21 @@ def test_a_compound_price_is_billed_from_usage_and_custom_fields(books: Books, p
     assert ("USAGE", "75.00") in lines(books.bill(own))  # 100 - 25
     with books.database.snapshot(books.org_id) as tx:
         assert service.verify_bill(tx, books.usage, books.bill(own).id).matches
+
+
+def test_a_contracts_own_custom_field_goes_before_the_organizations(books: Books, plan: Plan) -> None:
+    """On stored data, too (semantics §11)."""
+    books.create(CustomField(contract={"free": D(10)}))
+    compound_price(books, plan, "aggregation.gb - contract.customfields.free")
+    dates = {"start_date": date(2024, 1, 1), "end_date": date(2025, 1, 1)}
+    for code, own, left in (("acme", {}, "90.00"), ("bolt", {"free": D(25)}, "75.00")):
+        account = books.account(code)
+        contract = books.create(Contract(account_id=account.id, name="C", custom_fields=own, **dates))
+        under = {"account_id": account.id, "plan_id": plan.id, "contract_id": contract.id}
+        books.create(AccountPlan(start_date=JAN, **under))
+        books.usage.add(account.id, JAN, "100")
+        books.run()
+        assert ("USAGE", left) in lines(books.bill(account))  # 100 - 10, 100 - 25
 
 
 def test_a_calculation_that_fails_fails_that_bill_and_no_other(books: Books, plan: Plan) -> None:

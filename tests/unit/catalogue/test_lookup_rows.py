@@ -1,8 +1,9 @@
-"""Keys of rows as one text: equal for equal keys, different for different ones, and readable again."""
+"""Keys of rows as one text (semantics §12): equal for equal keys alone, and readable again."""
 
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -44,6 +45,20 @@ def test_equal_numbers_are_one_key() -> None:
     assert schema.key_values("5.0") == [5]
     for none in ("", "five", "0x5", "1e999", "5 ", "NaN", "\u0665"):
         assert schema.key_values(none) is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "key"),
+    [
+        pytest.param(["eu", Decimal("1.0"), "n"], "eu:1:n", id="each of its field's kind"),
+        pytest.param(["eu", "1", "n"], None, id="a text for a number"),
+        pytest.param(["eu", True, "n"], None, id="true is not 1"),
+        pytest.param([Decimal(1), Decimal(1), "n"], None, id="a number for a text"),
+        pytest.param(["eu", None, "n"], None, id="null is no key"),
+    ],
+)
+def test_a_calculation_asks_by_values_of_the_fields_kinds(asked: list[Any], key: str | None) -> None:
+    assert THREE.key_asked(asked) == key
 
 
 @given(st.lists(st.fixed_dictionaries({"region": texts, "tier": numbers, "note": texts}), max_size=8))
