@@ -58,6 +58,7 @@ def test_usage_is_rated_by_the_pricing_type(
 
 
 def test_units_are_rounded_after_quantity_per_unit() -> None:
+    """48,900 at 500 a unit, rounded up, $0.25 each: 24.50, not the 2.45 once printed (semantics §9)."""
     of = aggregation(quantity_per_unit=D(500), rounding=UsageRounding.UP)
     on = OnPlan(prices=[priced([("0", "0", "0.25")], of)])
     (line,) = calculate_bill(on.bill("48900")).lines
@@ -97,7 +98,7 @@ def test_before_its_price_a_plan_charges_its_standing_charge_only() -> None:
 
 
 def test_no_data_makes_no_line_but_a_default_does() -> None:
-    """An explicit zero owes the first band's fixed price (semantics §14)."""
+    """No data is no line (semantics §9); an explicit zero owes the first band's fixed price (§14)."""
     assert calculate_bill(OnPlan(prices=[priced()]).bill()).lines == ()
     with_default = OnPlan(prices=[priced(SEATS, aggregation(default_value=D(0)))])
     (line,) = calculate_bill(with_default.bill()).lines
@@ -107,7 +108,7 @@ def test_no_data_makes_no_line_but_a_default_does() -> None:
 
 
 def test_each_pricing_prices_its_own_stretch_of_time() -> None:
-    """Each on its own line, its tiers anew (semantics §14)."""
+    """Usage is aggregated while both hold (semantics §9); each on its own line, its tiers anew (§14)."""
     old = priced([("0", "0", "1")], name="old", end_date=utc(2024, 1, 11))
     new = priced([("0", "0", "2")], name="new", start_date=utc(2024, 1, 11))
     draft = calculate_bill(OnPlan(prices=[old, new]).bill("7"))
@@ -125,6 +126,7 @@ def test_the_plans_pricing_wins_over_the_templates_while_it_holds() -> None:
 
 
 def test_each_segment_is_its_own_line() -> None:
+    """One price a segment, `*` too, and its value in the line's text (semantics §10)."""
     of = aggregation(segmented_fields=["region"], segments=[{"region": "EU"}, {"region": "*"}])
     prices = [priced([("0", "0", "2")], of, "eu", 0), priced([("0", "0", "1")], of, "rest", 1)]
     draft = calculate_bill(OnPlan(prices=prices).bill("10"))
@@ -132,6 +134,14 @@ def test_each_segment_is_its_own_line() -> None:
         ("Gigabytes (EU)", D("20.00")),
         ("Gigabytes (*)", D("10.00")),
     ]
+
+
+def test_a_lines_text_names_the_segment_in_the_order_of_its_fields() -> None:
+    """The aggregation's order, whatever order the price's segment was stored in (semantics §10)."""
+    stored = {"kind": "criminal", "location": "Leeds"}
+    of = aggregation("Checks", segmented_fields=["location", "kind"], segments=[stored])
+    (line,) = calculate_bill(OnPlan(prices=[priced(of=of, segment=0)]).bill("1")).lines
+    assert line.description == "Checks (Leeds, criminal)"
 
 
 def test_tiers_that_span_the_plan_go_on_where_earlier_bills_ended() -> None:

@@ -107,7 +107,10 @@ def _used(inputs: BillInputs, terms: PlanTerms, piece: UsageSlice, account_id: s
 def describe(piece: UsageSlice) -> str:
     """Give the line's text: the pricing's own, else the aggregation's name, with the segment's values."""
     pricing, name = piece.priced.pricing, piece.priced.aggregation.name
-    values = f" ({', '.join(pricing.segment.values())})" if pricing.segment else ""
+    segment = pricing.segment or {}  # what is stored keeps no order of its fields: their aggregation does
+    cut = (part.aggregation.segmented_fields for part in piece.priced.parts)
+    ordered = next((fields for fields in cut if fields), [])
+    values = f" ({', '.join(segment[code] for code in ordered)})" if segment else ""
     return pricing.description or f"{name}{values}"
 
 
