@@ -1,4 +1,4 @@
-"""What meters, aggregations, plans, pricings and accounts refuse, and what they keep."""
+"""What meters (semantics §5), aggregations (§9, §10), plans, pricings and accounts refuse and keep."""
 
 from typing import Any
 
@@ -88,6 +88,26 @@ def test_a_segment_that_is_priced_stays(world: World) -> None:
     assert codes(answer) == {"segments": "segment_in_use"}
 
 
+def test_segments_are_of_dimensions(world: World) -> None:
+    """METADATA is not for segmentation (semantics §5); text that is derived is (§10)."""
+    derived = {"category": "WHAT", "code": "far", "name": "Far", "calculation": "distance > 9 ? 'y' : 'n'"}
+    note = {"category": "METADATA", "code": "note", "name": "Note"}
+    meter = world.meter(derivedFields=[derived])
+    fields = {"dataFields": [*meter["dataFields"], note]}
+    meter = world.put(f"meters/{meter['id']}", meter | fields)
+    cut: dict[str, Any] = {"segmentedFields": ["far"], "segments": [{"far": "y"}]}
+    aggregation = world.aggregation(meter["id"], **cut)
+    metadata = {"segmentedFields": ["note"], "segments": [{"note": "*"}]}
+    refused = world.put(f"aggregations/{aggregation['id']}", aggregation | metadata, expect=400)
+    assert codes(refused) == {"segmentedFields[0]": "wrong_category"}
+    now = {"derivedFields": [derived | {"category": "METADATA"}]}
+    assert codes(world.put(f"meters/{meter['id']}", meter | now, expect=400)) == {
+        "dataFields": "field_in_use"
+    }
+    now = {"derivedFields": [derived | {"category": "WHERE"}]}
+    assert world.put(f"meters/{meter['id']}", meter | now)["version"] == 3
+
+
 def test_what_is_priced_whole_is_not_cut_into_segments(world: World) -> None:
     product = world.product()
     aggregation = world.aggregation(world.meter(product)["id"])
@@ -95,6 +115,7 @@ def test_what_is_priced_whole_is_not_cut_into_segments(world: World) -> None:
     cut = {"segmentedFields": ["destination"], "segments": [{"destination": "*"}]}
     answer = world.put(f"aggregations/{aggregation['id']}", aggregation | cut, expect=400)
     assert codes(answer) == {"segments": "segment_in_use"}
+    assert world.delete(f"aggregations/{aggregation['id']}", expect=400)["code"] == "in_use"
 
 
 def test_a_field_that_sql_reads_stays_and_keeps_its_kind(world: World) -> None:

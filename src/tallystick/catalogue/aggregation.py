@@ -144,10 +144,9 @@ class Aggregation(Entity, kw_only=True):
                 yield Problem(
                     f"segmentedFields[{i}]", "unknown_field", f"the meter {meter.code} has no field {code}"
                 )
-            elif field.category.is_numeric:
-                yield Problem(
-                    f"segmentedFields[{i}]", "wrong_category", f"segments are made of text, not {code}"
-                )
+            elif not field.category.is_dimension:
+                message = f"segments are made of WHO, WHERE, WHAT and OTHER; {code} is {field.category}"
+                yield Problem(f"segmentedFields[{i}]", "wrong_category", message)
 
 
 def segments_stay(

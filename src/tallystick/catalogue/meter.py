@@ -167,6 +167,9 @@ def fields_still_read(tx: Transaction, old: Meter, new: Meter) -> Iterator[Probl
             elif before and after and before.category.is_numeric != after.category.is_numeric:
                 message = f"{code} cannot change between number and text: {aggregation.name!r} reads it"
                 yield Problem("dataFields", "field_in_use", message)
+            elif after and code in aggregation.segmented_fields and not after.category.is_dimension:
+                message = f"{code} cannot become {after.category}: {aggregation.name!r} is segmented by it"
+                yield Problem("dataFields", "field_in_use", message)
 
 
 def product_still_suits(tx: Transaction, meter: Meter) -> Iterator[Problem]:
