@@ -1,4 +1,4 @@
-"""CloudEvents and CSV through the API: counted once, or refused with every problem."""
+"""CloudEvents through the API: counted once, or refused with every problem; measurements of semantics §6."""
 
 import json
 from decimal import Decimal
@@ -205,6 +205,20 @@ def test_what_is_no_event_is_refused(world: World) -> None:
     binary = {"ce-specversion": "1.0", "ce-type": "prompt", "ce-id": "1", "ce-source": "s", "ce-subject": "a"}
     assert told(send(world, b"<xml/>", "text/xml", **binary)) == [("datacontenttype", "not_available")]
     assert send(world, b"{", "application/json", **binary).json()["code"] == "malformed_json"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("ce-id", b"%ff%fe"), ("ce-subject", b"%C3"), ("ce-source", "caf\u00e9".encode())]
+)
+def test_an_attribute_in_a_header_is_text_or_refused(world: World, name: str, value: bytes) -> None:
+    """Nothing is guessed: another id or subject would be another event, or another account (semantics §6)."""
+    meter = prompts(world)
+    attributes = {f"ce-{key}": text.encode() for key, text in event(data=None).items()} | {name: value}
+    headers = [(b"content-type", b"application/json"), *((k.encode(), v) for k, v in attributes.items())]
+    url, content = f"/organizations/{world.org_id}/{CALLS}", json.dumps(event()["data"])
+    answer = world.http.post(url, content=content, headers=headers)
+    assert told(answer) == [(name.removeprefix("ce-"), "wrong_format")]
+    assert rows(world, meter) == []
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
-"""Usage in through the API: what is counted, what is rejected with its reason, what is refused whole."""
+"""Usage in through the API (semantics §6): what is counted, rejected with its reason, or refused whole."""
 
+import gzip
 import json
 from decimal import Decimal
 from typing import Any
@@ -154,6 +155,18 @@ def test_a_batch_has_1_to_1000_measurements_and_less_than_512000_bytes(acme: Wor
     assert billed(acme) == 0
     acme.send(*[one] * 1000)
     assert billed(acme) == 1000
+
+
+def test_a_packed_body_is_refused_as_such(acme: World) -> None:
+    body = gzip.compress(json.dumps({"measurements": [acme.measure("acme", TS, distance=1)]}).encode())
+    for path in ("measurements", "accounts"):
+        packed = {"content-encoding": "gzip", "content-type": "application/json"}
+        refused = acme.call("POST", path, expect=415, content=body, headers=packed)
+        assert (refused["code"], refused["errors"]) == ("encoding_not_supported", [])
+    plain = {"content-encoding": "Identity"}
+    assert (
+        acme.call("POST", "measurements", expect=400, content=b"{}", headers=plain)["code"] == "invalid_body"
+    )
 
 
 def test_a_link_to_rejected_usage_expires_and_cannot_be_forged(acme: World) -> None:

@@ -11,13 +11,15 @@ from typing import Any
 from urllib.parse import parse_qs, quote, unquote
 
 from litestar import Litestar, Request, Response
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, InternalServerException
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import File, Stream
 
 from tallystick.api.access.cookies import SESSION, cookie_of, set_cookie
 from tallystick.api.errors import (
+    BodyCutOff,
     BodyTooLarge,
+    EncodingNotSupported,
     MethodNotAllowed,
     NoSuchRoute,
     WrongOrganization,
@@ -236,12 +238,12 @@ def _in(services: Services, principal: Principal, path: Mapping[str, str]) -> Pr
 
 
 async def _body(request: AnyRequest, limit: int) -> bytes:
-    """Read the body, never more than the limit of its route. Raises BodyTooLarge."""
+    """Read the body, never more than the limit of its route. Raises what `_chunks` does."""
     return b"".join([chunk async for chunk in _chunks(request, limit)])
 
 
 async def _stream(request: AnyRequest, limit: int, file: IncomingFile, threads: ThreadPoolExecutor) -> bytes:
-    """Hand the body to a file as it comes, and encode its answer. Raises BodyTooLarge."""
+    """Hand the body to a file as it comes, and encode its answer. Raises what `_chunks` does."""
     loop = asyncio.get_running_loop()
     waiting = bytearray()
     try:
@@ -258,17 +260,26 @@ async def _stream(request: AnyRequest, limit: int, file: IncomingFile, threads: 
 
 
 async def _chunks(request: AnyRequest, limit: int) -> AsyncIterator[bytes]:
-    """Give the body in the parts that come, never more than the limit. Raises BodyTooLarge."""
+    """Give the body in the parts that come, never more than the limit.
+
+    Raises EncodingNotSupported, BodyTooLarge, BodyCutOff.
+    """
+    encoding = request.headers.get("content-encoding", "").strip()
+    if encoding.lower() not in {"", "identity"}:
+        raise EncodingNotSupported(f"Send the body as it is: Content-Encoding {encoding[:60]} is not undone.")
     message = f"The body may have at most {limit:,} bytes."
     length = request.headers.get("content-length", "")
     if length.isdigit() and int(length) > limit:
         raise BodyTooLarge(message)
     size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > limit:
-            raise BodyTooLarge(message)
-        yield chunk
+    try:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > limit:
+                raise BodyTooLarge(message)
+            yield chunk
+    except InternalServerException as error:  # as the framework tells it
+        raise BodyCutOff("The connection ended before the body did.") from error
 
 
 def _unrouted(request: AnyRequest, error: Exception) -> Response[bytes]:

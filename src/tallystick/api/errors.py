@@ -50,6 +50,18 @@ class MethodNotAllowed(Invalid):
     code = "method_not_allowed"
 
 
+class EncodingNotSupported(Invalid):
+    """The body is packed in a way that is not undone here."""
+
+    code = "encoding_not_supported"
+
+
+class BodyCutOff(Invalid):
+    """The connection ended before the body did; nobody is left to read this."""
+
+    code = "body_cut_off"
+
+
 class WrongOrganization(Forbidden):
     """The path names an organization that is not the caller's."""
 
@@ -69,6 +81,8 @@ def status_of(error: BaseException) -> int:
     """Give the status of an error: by its kind, 500 for a bug."""
     if isinstance(error, MethodNotAllowed):
         return HTTPStatus.METHOD_NOT_ALLOWED
+    if isinstance(error, EncodingNotSupported):
+        return HTTPStatus.UNSUPPORTED_MEDIA_TYPE
     return next((status for kind, status in STATUSES.items() if isinstance(error, kind)), HTTPStatus(500))
 
 

@@ -180,17 +180,31 @@ def _is_json(media_type: str) -> bool:
 
 
 def _binary(body: bytes, headers: Mapping[str, str], media_type: str) -> dict[str, Any]:
-    """Put an event together whose attributes are headers and whose data is the body."""
-    attributes = {
-        name.removeprefix(_BINARY_PREFIX): unquote(value)
+    """Put an event together whose attributes are headers and whose data is the body. Raises InvalidBody."""
+    sent = {
+        name.removeprefix(_BINARY_PREFIX): _percent_decoded(value)
         for name, value in headers.items()
         if name.startswith(_BINARY_PREFIX)
     }
-    attributes.pop("data", None)
+    message = "must be ASCII, all else as UTF-8 in percent signs"
+    problems = [Problem(name, "wrong_format", message) for name, text in sent.items() if text is None]
+    if problems:
+        raise InvalidBody(problems)
+    attributes: dict[str, Any] = {name: text for name, text in sent.items() if name != "data"}
     if media_type:
         attributes["datacontenttype"] = media_type
     data = parse(body) if body and _is_json(media_type or "application/json") else None
     return {**attributes, "data": data}
+
+
+def _percent_decoded(value: str) -> str | None:
+    """Decode a header's value; None is one that no text was encoded as."""
+    if not value.isascii():
+        return None
+    try:
+        return unquote(value, errors="strict")
+    except UnicodeDecodeError:
+        return None
 
 
 def _as_sent(event: CloudEvent) -> msgspec.Raw:
