@@ -57,13 +57,14 @@ def test_a_calculation_is_tried_out(world: World) -> None:
 
 
 def test_rejected_usage_raises_an_alert_that_people_take_and_close(world: World) -> None:
+    """An alert of the type API_INGEST (semantics §6), and its life (§32)."""
     world.meter()
     for _ in range(2):
         world.send(world.measure("acme", "2025-05-01T00:00:00Z", meter="unknown"))
     world.settle()
 
     (alert,) = world.get("alerts", status="NEW", severity="WARN")["data"]
-    assert (alert["type"], alert["occurrences"]) == ("INGEST_FAILURE", 2)
+    assert (alert["type"], alert["occurrences"]) == ("API_INGEST", 2)
     taken = world.put(f"alerts/{alert['id']}", {"status": "IN_PROGRESS", "version": alert["version"]})
     assert taken == {**taken, "status": "IN_PROGRESS", "description": alert["description"], "occurrences": 2}
     assert world.get(f"alerts/{alert['id']}") == taken

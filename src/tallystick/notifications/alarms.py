@@ -70,7 +70,7 @@ def _usage_rejected(_tx: Transaction, event: Happened) -> Alarm:
     reasons = "; ".join(facts.get("messages", ()))
     return Alarm(
         severity=Severity.WARN,
-        type=AlertType.INGEST_FAILURE,
+        type=AlertType.API_INGEST,
         description=f"Measurements rejected in one request: {facts.get('failed')}. {reasons}",
         about="usage:" + ",".join(sorted(facts.get("countsByType", ()))),
         entity_id=event.entity_id,
