@@ -1,4 +1,4 @@
-"""Aggregations beyond sums, on bills through the API: TIME_WEIGHTED and CUSTOM_SQL."""
+"""Aggregations beyond sums, on bills through the API: TIME_WEIGHTED and CUSTOM_SQL (semantics §9)."""
 
 from decimal import Decimal
 from typing import Any

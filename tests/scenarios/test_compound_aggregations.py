@@ -1,4 +1,4 @@
-"""What compound aggregations take from the aggregations they name, and what they refuse."""
+"""What compound aggregations take from the aggregations they name, and what they refuse (semantics §11)."""
 
 from typing import Any
 
@@ -119,6 +119,14 @@ def test_a_compound_aggregation_is_refused(
     world.post("compoundaggregations", body("1", code="taken"))
     miles(world)
     assert codes(world.post("compoundaggregations", body(**changed), expect=400)) == expected
+
+
+def test_any_products_aggregations_may_be_named(world: World) -> None:
+    air, sea = world.product("air"), world.product("sea")
+    for product, code in ((air, "fly"), (sea, "sail")):
+        world.aggregation(world.meter(product, code)["id"], code=code)
+    both = body("aggregation.fly + aggregation.sail", productId=air)
+    assert world.post("compoundaggregations", both)["version"] == 1
 
 
 def test_5000_characters_are_taken(world: World) -> None:

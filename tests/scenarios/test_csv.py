@@ -1,4 +1,4 @@
-"""CSV by meter: all of it is taken in, or nothing and every problem is told."""
+"""CSV by meter (semantics §6): all of it is taken in, or nothing and every problem is told."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Derived fields through the API: declared on a meter, calculated when usage comes in, queried."""
+"""Derived fields through the API (semantics §8): declared, calculated when usage comes in, queried."""
 
 from decimal import Decimal
 from typing import Any

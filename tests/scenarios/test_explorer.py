@@ -1,4 +1,4 @@
-"""Usage and bills, looked at through the API."""
+"""Usage and bills, looked at through the API (semantics §31)."""
 
 import time
 from datetime import timedelta
@@ -90,6 +90,9 @@ def test_measurements_newest_first_show_right_after_their_acknowledgement(world:
     row = answer["data"][1]
     assert (row["measure"], row["where"]) == ({"distance": 200, "delay": -3}, {"destination": "DFW"})
     assert (row["meter"], row["account"], row["ts"]) == ("flights", "acme", "2025-05-05T23:59:59Z")
+    assert row["receivedAt"].startswith(
+        "2025-06-01T00:00:00"
+    )  # stored beside `ts`, which is what is asked by
     for number in range(5):
         world.send(world.measure("new", f"2025-05-20T00:00:0{number}Z", uid=f"new {number}"))
         assert usage(world, limit=1)["data"][0]["uid"] == f"new {number}"

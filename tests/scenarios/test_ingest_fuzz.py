@@ -1,4 +1,4 @@
-"""Whatever is sent as a batch: never a 500, nothing valid lost, nothing invalid stored."""
+"""Whatever is sent as a batch (semantics §6): never a 500, nothing valid lost, nothing invalid stored."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Lookup tables: the life of revisions, rows, jobs and files, what calculations find, and what is refused."""
+"""Lookup tables (semantics §12): revisions, rows, jobs and files, what calculations find, what is refused."""
 
 import time
 from collections.abc import Callable
@@ -695,6 +695,14 @@ def test_what_is_published_is_found(live: Live, world: World, table: Table) -> N
         table.find(live, "rate", "eu")
     with pytest.raises(CalculationError, match="no lookup table nowhere"):
         live.platform.lookups.find(live.platform.database, world.org_id, "nowhere", "rate", ["eu"])
+
+
+def test_a_start_date_is_for_people_only(live: Live, table: Table) -> None:
+    """What is looked up begins with its publishing, whatever date it names (semantics §12)."""
+    later = table.revision(startDate="2099-01-01T00:00:00Z")
+    table.put(EU1, revision=later)
+    table.status("PUBLISHED", later)
+    assert table.find(live, "rate", "eu", Decimal(1)) == Decimal("0.25")
 
 
 def test_a_change_is_found_at_once(live: Live, world: World, table: Table) -> None:

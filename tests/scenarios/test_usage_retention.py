@@ -229,6 +229,7 @@ def test_a_task_runs_at_its_times(migrated_url: str) -> None:
 
 
 def test_an_event_that_was_dealt_with_is_hidden(world: World) -> None:
+    """Whoever deals with rejected usage marks its event actioned (semantics §6, §28)."""
     world.product()
     [event] = world.get("events", eventName="configuration.product.created")["data"]
     path = f"events/{event['id']}/actioned"

@@ -1,4 +1,4 @@
-"""CUSTOM_SQL in a bill run: one account's failure is that account's."""
+"""CUSTOM_SQL (semantics §9) in a bill run: one account's failure is that account's."""
 
 from decimal import Decimal
 

@@ -1,4 +1,4 @@
-"""docs/calculations.md says what is true: its examples compile, and what it names is there."""
+"""docs/calculations.md (semantics §7) says what is true: its examples compile, and what it names is there."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Properties: precedence as Python parses it; nothing but its two errors ever comes out of the language."""
+"""Properties (semantics §7): precedence as Python parses it; nothing but its two errors ever comes out."""
 
 import ast
 from decimal import Decimal

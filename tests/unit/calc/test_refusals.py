@@ -1,4 +1,4 @@
-"""What is no expression is refused, with its place and what to do; nothing takes long."""
+"""What is no expression (semantics §7) is refused, with its place and what to do; nothing takes long."""
 
 import time
 from contextlib import suppress

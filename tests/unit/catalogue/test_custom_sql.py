@@ -1,4 +1,4 @@
-"""CUSTOM_SQL: what may be asked, and every way out of it that we could think of."""
+"""CUSTOM_SQL (semantics §9): what may be asked, and every way out of it that we could think of."""
 # ruff: noqa: S608, RUF001, SIM905 - SQL that must be refused, with letters that only look like ours
 
 import re

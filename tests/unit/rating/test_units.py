@@ -32,6 +32,8 @@ PER_UNIT = st.decimals("0.000001", 10**6, places=6)
         pytest.param("0.0001", "500", "UP", "1", id="anything is one"),
         pytest.param("-2.5", "1", "UP", "-2", id="up is the ceiling"),
         pytest.param("-2.5", "1", "DOWN", "-3", id="down is the floor"),
+        pytest.param("-3.5", "1", "NEAREST", "-4", id="a negative half goes away from zero"),
+        pytest.param("-3.4999", "1", "NEAREST", "-3", id="just above a negative half goes up"),
         pytest.param("0.3", "0.1", "DOWN", "3", id="no binary fractions"),
         pytest.param("1E+3", "1", "NEAREST", "1000", id="an exponent is a number"),
     ],

@@ -1,4 +1,4 @@
-"""The form of a request: what is accepted, and every fault by its path."""
+"""The form of a request (semantics §6): what is accepted, and every fault by its path."""
 
 import json
 from datetime import UTC, datetime, timedelta, timezone

@@ -1,4 +1,4 @@
-"""A job takes a file in from wherever an earlier run was ended, and counts nothing twice."""
+"""A job takes a file in (semantics §6) from wherever an earlier run was ended, and counts nothing twice."""
 
 import json
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What is wrong with a query is told by its path; what is right becomes one question of the store."""
+"""What is wrong with a query (semantics §31) is told by its path; what is right becomes one question."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""Codes mean what was last committed here, and at most two seconds old elsewhere."""
+"""Codes become ids (semantics §6): as last committed here, and at most two seconds old elsewhere."""
 
 from collections.abc import Collection, Mapping
 from uuid import uuid4

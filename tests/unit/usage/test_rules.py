@@ -1,4 +1,4 @@
-"""Each rule of a measurement against its meter: what passes, each boundary, one refusal."""
+"""Each rule of a measurement against its meter (semantics §5, §6): what passes, boundaries, one refusal."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""Aggregates, on both transports, against a plain loop over the rows."""
+"""Aggregates (semantics §9) and segments (§10), on both transports, against a plain loop over the rows."""
 
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Compound aggregations, from stored measurements to the quantity, against one plain evaluation."""
+"""Compound aggregations (semantics §11), from stored measurements to the quantity, by a plain evaluation."""
 
 from collections.abc import Callable
 from decimal import Decimal

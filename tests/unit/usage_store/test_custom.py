@@ -1,4 +1,4 @@
-"""CUSTOM_SQL over stored measurements, on both transports."""
+"""CUSTOM_SQL (semantics §9) over stored measurements, on both transports."""
 # ruff: noqa: S608, E501 - queries, one a line
 
 import time

@@ -1,4 +1,4 @@
-"""Hashing uids, and the memory that never forgets one too early."""
+"""Hashing uids, and the memory that never forgets one too early (semantics §6)."""
 
 from decimal import Decimal
 

@@ -1,4 +1,4 @@
-"""People's questions on both transports, against a plain loop."""
+"""People's questions (semantics §31) on both transports, against a plain loop."""
 
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta

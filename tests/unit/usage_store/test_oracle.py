@@ -1,4 +1,4 @@
-"""Every method, in segments and windows of local days, on both transports, against one plain loop."""
+"""Every method (semantics §9) in segments (§10) and windows of local days, on both transports, by a loop."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal

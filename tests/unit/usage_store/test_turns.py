@@ -1,4 +1,4 @@
-"""Several processes that fill one ClickHouse server: each uid is stored once all the same."""
+"""Several processes that fill one ClickHouse server: each uid is stored once all the same (semantics §6)."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor

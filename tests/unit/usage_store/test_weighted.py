@@ -1,4 +1,4 @@
-"""Time-weighted usage, on both transports, against a plain loop."""
+"""Time-weighted usage, a method beyond semantics §9, on both transports, against a plain loop."""
 
 from datetime import timedelta
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""The grouped writer: duplicates, failures, backpressure, on both transports."""
+"""The grouped writer: duplicates (semantics §6), failures, backpressure, on both transports."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
