@@ -8,7 +8,7 @@ import msgspec
 from tallystick.accounts.account import Account
 from tallystick.accounts.account_plan import AccountPlan, ChildBillingMode, members
 from tallystick.billing.due import Attached, DuePlan, Selection, due_plan
-from tallystick.kernel.periods import BillingPeriod, Period
+from tallystick.kernel.periods import Period
 from tallystick.platform.resources import Transaction
 
 
@@ -30,15 +30,12 @@ class Families(msgspec.Struct, frozen=True, kw_only=True):
         plans = self.attached.get(account.parent_account_id or "", [])
         return [p for p in plans if p.child_billing_mode is ChildBillingMode.CHILD]
 
-    def pooled(
-        self, due: DuePlan, selection: Selection, period: BillingPeriod | None = None
-    ) -> list[Account]:
+    def pooled(self, due: DuePlan, selection: Selection) -> list[Account]:
         """Give the children whose usage pools with that of the account that has the plan.
 
-        A child pools where it has no account plan of its own for the product in the period: the one that is
-        due, unless told.
+        A child pools where it has no account plan of its own for the product in the period.
         """
-        span = due.active.intersect((period or due.period).dates.instants(selection.zone))
+        span = due.active.intersect(due.period.dates.instants(selection.zone))
         product_id = due.account_plan.product_id
         children = self.children.get(due.account_plan.account_id, [])
         pooled = (c for c in children if not _is_on(self.attached.get(c.id, ()), product_id, span))

@@ -246,7 +246,7 @@ def _counter_values(tx: Transaction, bills: Sequence[BillInputs]) -> CounterValu
     """Load every value that counters of these bills were ever set to, by account and counter."""
     plans = [plan for bill in bills for plan in bill.plans if plan.own_counters or plan.inherited_counters]
     counters = {c.counter.id for p in plans for c in (*p.own_counters, *p.inherited_counters)}
-    accounts = {a for p in plans for ids in (p.account_ids, *p.other_account_ids.values()) for a in ids}
+    accounts = {account_id for p in plans for account_id in p.account_ids}
     found: dict[tuple[str, str], list[tuple[date, Decimal]]] = defaultdict(list)
     if counters:
         for each in tx.find(CounterAdjustment, counter_id=sorted(counters), account_id=sorted(accounts)):
@@ -270,7 +270,7 @@ def terms(
     plan = prices.plans[attached.plan_id or ""]
     product = prices.products.get(due.template.product_id or "")
     starting = due.active.local_dates(selection.zone).start
-    made = PlanTerms(
+    return PlanTerms(
         account_plan=attached,
         plan=plan,
         template=due.template,
@@ -294,28 +294,6 @@ def terms(
         inherited_counters=prices.counters.get(due.template.id, ()),
         custom_fields=custom_fields_of(prices.custom_fields, due, holder, plan, product),
     )
-    if attached.account_id not in families.children:
-        return made
-    return msgspec.structs.replace(made, other_account_ids=_others(made, due, families, selection))
-
-
-def _others(
-    made: PlanTerms, due: DuePlan, families: Families, selection: Selection
-) -> dict[int, tuple[str, ...]]:
-    """Give whose usage counts in other periods, by number, where it is others'.
-
-    Asked for tiers that go on from earlier periods, and for counters that are billed in advance.
-    """
-    starting = due.active.local_dates(selection.zone).start
-    spans = any(each.pricing.tiers_span_plan for each in (*made.own, *made.inherited))
-    numbers = [*range(due.period.number if spans else 0)]
-    if made.own_counters or made.inherited_counters:
-        numbers.append(due.period.number + 1)
-    found: dict[int, tuple[str, ...]] = {}
-    for number in numbers:
-        pooled = families.pooled(due, selection, billing_period(due.cycle, starting, number))
-        found[number] = (due.account_plan.account_id, *(child.id for child in pooled))
-    return {number: ids for number, ids in found.items() if ids != made.account_ids}
 
 
 def _inputs(

@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 
-import msgspec
-
 from tallystick.billing.calculate.draft import Draft, DraftLine, band_shares, bands_of, line_key, proration
 from tallystick.billing.calculate.inputs import BillInputs, PlanTerms, PricedCounter
 from tallystick.billing.calculate.slices import held_windows
@@ -15,14 +13,6 @@ from tallystick.kernel.decimals import ZERO
 from tallystick.kernel.periods import BillingPeriod, DateSpan, Period
 from tallystick.rating.bands import amount_of
 from tallystick.rating.counters import CounterCharge, CounterTerms, adjustment, counter_steps, running_total
-
-
-class Values(msgspec.Struct, frozen=True):
-    """What a line is about: whose values are added up, before and after; the same where nothing changes."""
-
-    account_ids: tuple[str, ...]
-    old: Decimal
-    new: Decimal
 
 
 def charge_counters(draft: Draft) -> Draft:
@@ -49,7 +39,7 @@ def _lines(inputs: BillInputs, terms: PlanTerms) -> Iterator[DraftLine]:
                 pricing = priced.pricing
                 # Not prorated, it is owed for the period once, however often the price changes in it.
                 if pricing.pro_rate_running_total or priced.counter.id not in charged:
-                    yield from _running_total(inputs, terms, priced, days, terms.account_ids_in(period))
+                    yield from _running_total(inputs, terms, priced, days)
             charged.add(priced.counter.id)
             if period == terms.period:
                 yield from _adjustments(inputs, terms, priced, days)
@@ -72,33 +62,33 @@ def _in_order(counters: tuple[PricedCounter, ...]) -> list[PricedCounter]:
 
 
 def _running_total(
-    inputs: BillInputs, terms: PlanTerms, priced: PricedCounter, days: DateSpan, account_ids: tuple[str, ...]
+    inputs: BillInputs, terms: PlanTerms, priced: PricedCounter, days: DateSpan
 ) -> Iterator[DraftLine]:
-    carried, _ = _values(inputs, account_ids, priced, days)
+    carried, _ = _values(inputs, terms, priced, days)
     if carried:
         charge = running_total(carried, _rules(priced), days, terms.cycle)
         kind = LineItemType.COUNTER_RUNNING_TOTAL_CHARGE
-        yield _line(kind, terms, priced, days, charge, Values(account_ids, carried, carried))
+        yield _line(kind, terms, priced, days, charge, (carried, carried))
 
 
 def _adjustments(
     inputs: BillInputs, terms: PlanTerms, priced: PricedCounter, days: DateSpan
 ) -> Iterator[DraftLine]:
-    carried, changes = _values(inputs, terms.account_ids, priced, days)
+    carried, changes = _values(inputs, terms, priced, days)
     for step in counter_steps(carried, changes):
         charge = adjustment(step, _rules(priced), days, terms.cycle)
         left = DateSpan(step.day, days.end)
         kind = LineItemType.COUNTER_ADJUSTMENT_CREDIT
         if step.is_increase:
             kind = LineItemType.COUNTER_ADJUSTMENT_DEBIT
-        yield _line(kind, terms, priced, left, charge, Values(terms.account_ids, step.old, step.new))
+        yield _line(kind, terms, priced, left, charge, (step.old, step.new))
 
 
 def _values(
-    inputs: BillInputs, account_ids: tuple[str, ...], priced: PricedCounter, days: DateSpan
+    inputs: BillInputs, terms: PlanTerms, priced: PricedCounter, days: DateSpan
 ) -> tuple[Decimal, list[tuple[date, Decimal]]]:
     """Give the value carried into some days, and each new value set in them; pooled accounts added up."""
-    own = [inputs.counters.get((a, priced.counter.id), ()) for a in account_ids]
+    own = [inputs.counters.get((a, priced.counter.id), ()) for a in terms.account_ids]
     carried = [[value for day, value in each if day < days.start][-1:] for each in own]
     values = [each[0] if each else ZERO for each in carried]
     total, changes = sum(values, ZERO), {}
@@ -126,10 +116,11 @@ def _line(
     priced: PricedCounter,
     days: DateSpan,
     charge: CounterCharge,
-    values: Values,
+    values: tuple[Decimal, Decimal],
 ) -> DraftLine:
+    """Make a line. values: before and after; the same where nothing changes."""
     pricing, counter = priced.pricing, priced.counter
-    service, old, new = days.instants(terms.zone), values.old, values.new
+    service, (old, new) = days.instants(terms.zone), values
     name = pricing.description or counter.name
     return DraftLine(
         key=line_key(kind, terms.key, pricing.id, service),
@@ -155,7 +146,7 @@ def _line(
                 old=old,
                 new=new,
                 day=None if old == new else days.start,
-                account_ids=values.account_ids,
+                account_ids=terms.account_ids,
             ),
             cumulative=pricing.cumulative,
             bands=band_shares(charge.charges),

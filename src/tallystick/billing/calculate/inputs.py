@@ -193,9 +193,9 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
 class PlanTerms(Terms, frozen=True, kw_only=True):
     """An account plan that falls on the bill, with all it refers to; also a plan of an attached group.
 
-    own, inherited: pricings of the plan and of its template. own_counters, inherited_counters: the same of
-    counters' pricings. account_ids: whose usage it prices, the account's and pooled children's;
-    other_account_ids: by number, in periods in which it is others'. child_codes: of the pooled children.
+    own, inherited: pricings of the plan and of its template. account_ids: whose usage it prices — the
+    account's, and pooled children's. own_counters, inherited_counters: the same of counters' pricings.
+    child_codes: codes of the pooled children.
     custom_fields: by the names that compound aggregations read them by; empty where there are none.
     usage_filters: its contract's, which usage has to pass to be priced.
     """
@@ -210,11 +210,6 @@ class PlanTerms(Terms, frozen=True, kw_only=True):
     custom_fields: Mapping[str, Value] = {}
     child_codes: Mapping[str, str] = {}
     usage_filters: tuple[UsageFilter, ...] = ()
-    other_account_ids: Mapping[int, tuple[str, ...]] = {}
-
-    def account_ids_in(self, period: BillingPeriod) -> tuple[str, ...]:
-        """Give whose usage it prices in a period: children may get a plan of their own, or lose it."""
-        return self.other_account_ids.get(period.number, self.account_ids)
 
     @property
     def key(self) -> str:

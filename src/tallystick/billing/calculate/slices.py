@@ -17,13 +17,6 @@ from tallystick.pricing.pricing import PricingType
 P = TypeVar("P", PricedAggregation, PricedCounter)
 
 
-class Earlier(msgspec.Struct, frozen=True):
-    """An earlier stretch of a pricing, and whose usage it priced then."""
-
-    window: Period
-    account_ids: tuple[str, ...]
-
-
 class UsageSlice(msgspec.Struct, frozen=True):
     """A stretch of time for which one pricing prices one aggregation, or one segment of it.
 
@@ -32,15 +25,15 @@ class UsageSlice(msgspec.Struct, frozen=True):
 
     priced: PricedAggregation
     window: Period
-    history: tuple[Earlier, ...] = ()
+    history: tuple[Period, ...] = ()
     filters: tuple[UsageFilter, ...] = ()
 
     def keys(self, account_ids: tuple[str, ...]) -> Iterator[tuple[Part, UsageKey]]:
         """Name the usage that falls into it, and into the earlier stretches."""
         yield from self.own_keys(account_ids)
-        for earlier in self.history:
+        for window in self.history:
             for part in self.priced.parts:
-                yield part, part.key(earlier.account_ids, earlier.window, self.filters)
+                yield part, part.key(account_ids, window, self.filters)
 
     def own_keys(self, account_ids: tuple[str, ...]) -> Iterator[tuple[Part, UsageKey]]:
         """Name the usage that falls into it."""
@@ -109,7 +102,7 @@ def outside(span: Period, taken: Iterable[Period]) -> Iterator[Period]:
 
 def _history(
     terms: PlanTerms, priced: PricedAggregation, period: BillingPeriod, before: Period
-) -> tuple[Earlier, ...]:
+) -> tuple[Period, ...]:
     """Give a pricing's stretches before one of its own, from the account plan's start (semantics §14).
 
     In the same period, too: a template's pricing goes on after one of the plan that held for some days.
@@ -118,7 +111,7 @@ def _history(
     numbers = range(period.number + 1)
     periods = (billing_period(terms.cycle, starting, number) for number in numbers)
     return tuple(
-        Earlier(window, terms.account_ids_in(each))
+        window
         for each in periods
         for other, window in _windows(terms, terms.active.intersect(each.dates.instants(terms.zone)))
         if other.pricing.id == priced.pricing.id and window.start < before.start

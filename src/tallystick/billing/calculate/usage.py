@@ -118,7 +118,7 @@ def units_before(inputs: BillInputs, terms: PlanTerms, piece: UsageSlice) -> Dec
     """Add up the units of earlier periods, where tiers span the plan; None when none was ever rated."""
     if not piece.history:
         return None
-    earlier = [quantity_of(inputs, terms, piece.priced, e.window, e.account_ids) for e in piece.history]
+    earlier = [quantity_of(inputs, terms, piece.priced, w, terms.account_ids) for w in piece.history]
     rated = [max(_units(piece.priced, found.amount), ZERO) for found in earlier if found is not None]
     return sum(rated, ZERO) if rated else None
 
