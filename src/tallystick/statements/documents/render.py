@@ -26,7 +26,8 @@ def _fonts() -> typst.Fonts:
 
 
 def render_pdf(page: Page, at: datetime) -> bytes:
-    """Give the document. at: the instant it says it was made."""
+    """Give the document. at: the instant it says it was made, to the second: PDF has nothing finer."""
+    second = at.replace(microsecond=0)
     compiler = typst.Compiler(
         TEMPLATES.joinpath("document.typ"),
         root=TEMPLATES,
@@ -35,9 +36,9 @@ def render_pdf(page: Page, at: datetime) -> bytes:
         sys_inputs={"page": encode_whole(page)},
     )
     try:
-        made = compiler.compile(format="pdf", timestamp=at, pdf_standards=list(ARCHIVED))
+        made = compiler.compile(format="pdf", timestamp=second, pdf_standards=list(ARCHIVED))
     except typst.TypstError:  # the standards refuse a sign that no font of ours has; a box stands for it then
-        made = compiler.compile(format="pdf", timestamp=at)
+        made = compiler.compile(format="pdf", timestamp=second)
     if not isinstance(made, bytes):
         raise TypeError("a PDF is one file")
     return made

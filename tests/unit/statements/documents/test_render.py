@@ -1,5 +1,6 @@
 """PDFs say what the bill says, whatever names are in it."""
 
+from datetime import timedelta
 from decimal import Decimal
 from io import BytesIO
 
@@ -67,6 +68,11 @@ def test_names_are_text_and_nothing_else(name: str) -> None:
 def test_the_same_bill_is_the_same_file() -> None:
     first, second = (render_pdf(bill_page(document(*LINES)), JUNE) for _ in range(2))
     assert first == second
+
+
+def test_a_document_is_made_at_any_instant() -> None:
+    page = bill_page(document(*LINES))
+    assert render_pdf(page, JUNE + timedelta(microseconds=999_999)) == render_pdf(page, JUNE)
 
 
 def test_many_lines_repeat_the_headings_on_every_page() -> None:
