@@ -1,4 +1,7 @@
-"""Approved bills reach other systems: once, to the cent, and it can be seen how it went."""
+"""Approved bills reach other systems: once, to the cent, and it can be seen how it went (§29).
+
+Semantics §29.
+"""
 
 import csv
 import io
@@ -304,10 +307,10 @@ def test_mappings_in_both_directions(world: World) -> None:
     body = {"externalSystem": "STRIPE", "externalTable": "Customer", "externalId": "cus_9"}
     one = world.post("externalmappings", {**body, "m3terEntity": "Account", "m3terId": acme["id"]})
     world.post("externalmappings", {**body, "m3terEntity": "Account", "m3terId": globex["id"]})
-    again = {**body, "externalId": "cus_10", "m3terEntity": "account", "m3terId": acme["id"]}
+    again = {**body, "externalId": "cus_10", "m3terEntity": "account", "m3terId": acme["id"].upper()}
     refused = world.post("externalmappings", again, expect=400)
     assert [(each["field"], each["code"]) for each in refused["errors"]] == [("m3terId", "duplicate")]
-    found = world.get(f"externalmappings/external/account/{acme['id']}")["data"]
+    found = world.get(f"externalmappings/external/account/{acme['id'].upper()}")["data"]
     assert [each["id"] for each in found] == [one["id"]]
     theirs = world.get("externalmappings/externalid/STRIPE/Customer/cus_9")["data"]
     assert {each["m3terId"] for each in theirs} == {acme["id"], globex["id"]}

@@ -6,24 +6,17 @@ from tallystick.accounts.account import Account
 from tallystick.accounts.contract import of_account
 from tallystick.catalogue.product import Product
 from tallystick.kernel.problems import Problem
-from tallystick.platform.resources import Id, Transaction
+from tallystick.platform.resources import Transaction
 from tallystick.platform.resources.checks import no_repeats
-from tallystick.platform.resources.wire import reader
 
 
 def known_products(tx: Transaction, product_ids: Sequence[str]) -> Iterator[Problem]:
     """Each id of a list is a product's."""
     if not product_ids:
         return
-    problems: list[Problem] = []
+    known = {product.id for product in tx.find(Product, id=list(product_ids))}
     for i, product_id in enumerate(product_ids):
-        reader(Id)(product_id, f"productIds[{i}]", problems)
-    if problems:
-        yield from problems
-        return
-    known = {product.id for product in tx.find(Product, id=[p.lower() for p in product_ids])}
-    for i, product_id in enumerate(product_ids):
-        if product_id.lower() not in known:
+        if product_id not in known:
             message = f"{product_id} is not the id of any product"
             yield Problem(f"productIds[{i}]", "unknown_reference", message)
 

@@ -80,7 +80,7 @@ class Commitment(Entity, kw_only=True):
 
     account_id: Annotated[Id, Ref(Account)]
     billing_plan_id: Annotated[Id | None, Ref(Plan)] = None
-    product_ids: Annotated[list[str], Meta(max_length=100)] = []
+    product_ids: Annotated[list[Id], Meta(max_length=100)] = []
     start_date: date
     end_date: date
     currency: Annotated[str, Meta(min_length=1)]

@@ -1,7 +1,7 @@
 """External mappings: by which id another system knows something of ours, in both directions."""
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Final
+from typing import Annotated, Final, Self
 
 import msgspec
 from msgspec import Meta
@@ -10,7 +10,7 @@ from sqlalchemy import Index, func
 from tallystick.kernel.problems import Problem
 from tallystick.platform.resources import By, Entity, Transaction, resource, resource_of, resources
 from tallystick.platform.resources.fields import CODE_PATTERN
-from tallystick.platform.resources.transaction import ResourceNotFound
+from tallystick.platform.resources.transaction import ResourceNotFound, plain_id
 
 Text = Annotated[str, Meta(min_length=1, max_length=1000, pattern=CODE_PATTERN)]
 MAPPED: Final = (
@@ -62,6 +62,13 @@ class ExternalMapping(Entity, kw_only=True):
     external_table: Text
     external_id: Text
     integration_config_id: str | None = None
+
+    def settle(self, tx: Transaction, old: Self | None) -> Self:
+        """Write ids as runs look for them."""
+        config_id = self.integration_config_id
+        return msgspec.structs.replace(
+            self, m3ter_id=plain_id(self.m3ter_id), integration_config_id=config_id and plain_id(config_id)
+        )
 
     def check_stored(self, tx: Transaction, old: Entity | None) -> Iterator[Problem]:
         """What is mapped exists, and is not mapped already."""

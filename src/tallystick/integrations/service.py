@@ -20,7 +20,7 @@ from tallystick.integrations.start import NOTIFICATION, queue_run, set_next_run
 from tallystick.kernel.problems import Problem
 from tallystick.platform.resources import Page, PageRequest, Transaction, resource_of
 from tallystick.platform.resources.pages import to_token
-from tallystick.platform.resources.transaction import ResourceNotFound, stale
+from tallystick.platform.resources.transaction import ResourceNotFound, plain_id, stale
 from tallystick.platform.resources.wire import InvalidBody
 
 EVERY = "*"
@@ -87,9 +87,9 @@ class Integrations:
         enabled = request.enabled if request.enabled is not None else old is None or old.enabled
         return IntegrationConfig(
             entity_type=_canonical(request.entity_type, system),
-            entity_id=request.entity_id,
+            entity_id=request.entity_id and plain_id(request.entity_id),
             destination=system.name,
-            destination_id=request.destination_id,
+            destination_id=request.destination_id and plain_id(request.destination_id),
             config_data=request.config_data,
             authorized=credentials_id is not None or not system.auth,
             enabled=enabled,
@@ -217,7 +217,8 @@ def page_of_runs(
     if not oldest_first:
         return tx.page(IntegrationRun, page, clauses)
     table = resource_of(IntegrationRun).table
-    statement = tx.select(IntegrationRun, *clauses).order_by(None).order_by(table.c.id).limit(page.size + 1)
+    statement = tx.select(IntegrationRun, *clauses, *tx.visible(IntegrationRun)).order_by(None)
+    statement = statement.order_by(table.c.id).limit(page.size + 1)
     if page.after is not None:
         statement = statement.where(table.c.id > page.after)
     found = tx.load(IntegrationRun, statement)
@@ -229,7 +230,7 @@ def latest_run(tx: Transaction, entity_type: str, entity_ids: Sequence[str]) -> 
     """Give the newest run about any of these things. Raises ResourceNotFound."""
     table = resource_of(IntegrationRun).table
     clauses = [table.c.entity_type == entity_type, table.c.entity_id.in_(list(entity_ids))]
-    found = tx.load(IntegrationRun, tx.select(IntegrationRun, *clauses).limit(1))
+    found = tx.load(IntegrationRun, tx.select(IntegrationRun, *clauses, *tx.visible(IntegrationRun)).limit(1))
     if not found:
         raise ResourceNotFound(f"Nothing was sent of this {entity_type[:60]} yet.")
     return found[0]

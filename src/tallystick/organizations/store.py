@@ -88,11 +88,14 @@ class GroupsAround:
 
 
 def groups_of_item(tx: Transaction, org_id: str, type_name: str, item_id: str) -> GroupsAround:
-    """Find the resource groups that a thing is in. item_id: what a caller wrote; no UUID is in no group."""
+    """Find the resource groups that a thing is in.
+
+    item_id: what a caller wrote, in whichever case; no UUID is in no group.
+    """
     if not _UUID.fullmatch(item_id):
         return GroupsAround(frozenset())
     bound = replace(tx, org_id=org_id)
-    return GroupsAround(frozenset(groups_around(bound, type_name, TargetType.ITEM, item_id)))
+    return GroupsAround(frozenset(groups_around(bound, type_name, TargetType.ITEM, item_id.lower())))
 
 
 def support_access(tx: Transaction, org_id: str) -> SupportAccess | None:

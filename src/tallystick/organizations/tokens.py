@@ -167,7 +167,8 @@ class Tokens:
 
         Rule: semantics §2 — only while the organization grants it, and only what it grants.
         """
-        if principal.kind is not PrincipalKind.USER or not _UUID.fullmatch(org_id):
+        is_id = _UUID.fullmatch(org_id) is not None and org_id == org_id.lower()  # as the database writes it
+        if principal.kind is not PrincipalKind.USER or not is_id:
             return None
         holder = self._user_holder(principal.id)
         if holder is None or not holder.is_support:

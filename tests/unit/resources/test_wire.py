@@ -1,4 +1,4 @@
-"""Reading and writing JSON: every problem at once, exact numbers, no nulls."""
+"""Reading and writing JSON: every problem at once, exact numbers, no nulls (semantics §1)."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -94,6 +94,13 @@ def faults(body: Any) -> list[tuple[str, str]]:
 )
 def test_each_fault_has_a_path_and_a_code(body: Any, expected: list[tuple[str, str]]) -> None:
     assert faults(body) == expected
+
+
+def test_an_id_is_written_as_the_database_writes_it() -> None:
+    """Semantics §1: ids are equal however they were typed, in lists of ids, too, which are kept as texts."""
+    assert read({"refId": "0192C3A0-0000-7000-8000-00000000000A"}, Sample).ref_id == (
+        "0192c3a0-0000-7000-8000-00000000000a"
+    )
 
 
 def test_null_is_the_same_as_left_out() -> None:

@@ -87,4 +87,4 @@ def _principal_id(call: Call, kind: PrincipalType) -> str:
     if kind is PrincipalType.SUPPORTUSERS:
         return call.org_id
     named: PrincipalPermissionRequest = call.body
-    return named.principal_id.lower()
+    return named.principal_id

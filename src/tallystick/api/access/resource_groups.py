@@ -175,5 +175,5 @@ def _group(tx: Transaction, call: Call, *, lock: bool = False) -> ResourceGroup:
 def _item(call: Call, group: ResourceGroup) -> ResourceGroupItem:
     asked: ResourceGroupItemRequest = call.body
     return ResourceGroupItem(
-        resource_group_id=group.id, target_type=asked.target_type, target_id=asked.target_id.lower()
+        resource_group_id=group.id, target_type=asked.target_type, target_id=asked.target_id
     )

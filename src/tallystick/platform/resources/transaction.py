@@ -97,15 +97,28 @@ class Recorder(Protocol):
         ...
 
 
+Narrowing = Callable[[Resource, ColumnElement[Any]], Iterable[ColumnElement[bool]]]
+"Gives the conditions under which somebody may see things of a type, by the column that holds their ids."
+
+
+def everything(_declared: Resource, _ids: ColumnElement[Any]) -> Iterable[ColumnElement[bool]]:
+    """See all that the organization has."""
+    return ()
+
+
 @dataclass(frozen=True)
 class Transaction:
-    """Everything that a verb may do with the stored things of `org_id`, all or nothing."""
+    """Everything that a verb may do with the stored things of `org_id`, all or nothing.
+
+    narrowing: what lists and searches leave out; loading by id, and all else, does not ask it.
+    """
 
     connection: Connection
     org_id: str
     actor: str
     clock: Clock
     record: Recorder
+    narrowing: Narrowing = everything
 
     def execute(self, statement: Executable, values: Any = None) -> CursorResult[Any]:
         """Run a statement of a domain's own store."""
@@ -147,10 +160,17 @@ class Transaction:
         """Start a statement over this organization's entities, newest first."""
         return self._select(resource_of(cls)).where(*clauses)
 
+    def visible(
+        self, cls: type[Entity], ids: ColumnElement[Any] | None = None
+    ) -> Iterable[ColumnElement[bool]]:
+        """Give the conditions for lists of a class, or of what names its ids in another column."""
+        declared = resource_of(cls)
+        return self.narrowing(declared, declared.table.c.id if ids is None else ids)
+
     def page(self, cls: type[E], page: PageRequest, clauses: Iterable[ColumnElement[bool]] = ()) -> Page[E]:
-        """Load one page, newest first."""
+        """Load one page, newest first, of what may be seen."""
         table = resource_of(cls).table
-        statement = self.select(cls, *clauses).limit(page.size + 1)
+        statement = self.select(cls, *clauses, *self.visible(cls)).limit(page.size + 1)
         if page.after is not None:
             statement = statement.where(table.c.id < page.after)
         found = self.load(cls, statement)
@@ -360,6 +380,11 @@ def _equals(column: ColumnElement[Any], value: Any) -> ColumnElement[bool]:
 def is_id(text: str) -> bool:
     """Tell whether a text can be an entity's id."""
     return _UUID.fullmatch(text) is not None
+
+
+def plain_id(text: str) -> str:
+    """Give an id that is kept as text as the database writes ids; what is none stays as it is."""
+    return text.lower() if is_id(text) else text
 
 
 def column_values(entity: Entity) -> dict[str, Any]:

@@ -17,7 +17,7 @@ import msgspec
 
 from tallystick.kernel.errors import Invalid
 from tallystick.kernel.problems import Problem
-from tallystick.platform.resources.fields import PHRASES, AnyJson, AtLeast, MoreThan
+from tallystick.platform.resources.fields import PHRASES, UUID_PATTERN, AnyJson, AtLeast, MoreThan
 
 T = TypeVar("T")
 Reader = Callable[[Any, str, list[Problem]], Any]
@@ -274,6 +274,7 @@ def _json_reader(raw: Any, path: str, problems: list[Problem]) -> Any:
 
 def _value_reader(kind: Any, bare: Any) -> Reader:
     is_text, is_instant = bare is str, bare is datetime
+    is_id = any(isinstance(m, msgspec.Meta) and m.pattern == UUID_PATTERN for m in _unwrap(kind)[1])
 
     def read_value(raw: Any, path: str, problems: list[Problem]) -> Any:
         try:
@@ -285,7 +286,7 @@ def _value_reader(kind: Any, bare: Any) -> Reader:
             problems.append(Problem(path, "wrong_format", "must not contain the NUL character"))
         if is_instant:
             return as_utc(value, path, problems)
-        return value
+        return value.lower() if is_id else value  # as the database writes it, so that ids are equal as texts
 
     return read_value
 
