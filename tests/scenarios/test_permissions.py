@@ -1,4 +1,4 @@
-"""Policies, groups and support access, through the API: what is given is allowed, and nothing more."""
+"""Policies, groups and support access, through the API: what is given is allowed, no more (semantics §2)."""
 
 from collections.abc import Iterator
 
@@ -135,6 +135,9 @@ def test_statements_about_a_group_follow_what_the_group_holds(world: World) -> N
     all_but.get(f"meters/{seen}")
     world.post(f"resourcegroups/meter/{outer}/addresource", {"targetId": seen, "targetType": "ITEM"})
     assert all_but.get(f"meters/{seen}", expect=403)["code"] == "permission_denied"
+    assert all_but.get(f"meters/{seen.upper()}", expect=403)["code"] == "permission_denied"
+    assert [each["id"] for each in all_but.get("meters")["data"]] == [hidden]
+    assert all_but.get("meters", ids=seen)["data"] == []
     reader.close()
     all_but.close()
 
@@ -265,11 +268,81 @@ def test_a_deny_of_one_bill_holds_for_its_lines_and_for_many_at_once(world: Worl
     refused = reader.post("bills/approve", {"billIds": [bill]}, expect=403)
     assert refused["code"] == "permission_denied"
     assert reader.get(f"bills/{other}/lineitems")["data"]
+    for path in ("bills", "bills/search", "bills/billingperiod/2025-05-31/MONTHLY"):
+        assert [each["id"] for each in reader.get(path)["data"]] == [other]
+    assert {each["billId"] for each in reader.get("lineitems")["data"]} == {other}
+    assert reader.get("lineitems", billId=bill)["data"] == []
+    of_account = world.get(f"bills/{bill}")["accountId"]
+    assert reader.get(f"bills/accountid/{of_account}")["data"] == []
+    reader.get(f"bills/latest/{of_account}", expect=404)
+    span = {"startDate": "2025-05-01T00:00:00Z", "endDate": "2025-06-01T00:00:00Z"}
+    reader.post("bills/download/csv/url", span, expect=403)
+    world.post("bills/download/csv/url", span)
     only = caller(world, allow("config:retrieve", f"config:bill/item/{other}"))
     assert only.get(f"bills/{other}/lineitems")["data"]
     only.get(f"bills/{bill}/lineitems", expect=403)
     for each in (reader, only):
         each.close()
+
+
+def test_an_export_holds_only_what_its_maker_may_read_and_export(world: World) -> None:
+    """Semantics §2: `config:export`, `measurements:export`, `exports:download` are actions of their own."""
+    account, plan = world.account()["id"], world.plan(world.product())["id"]
+    jobs = allow(
+        "config:create config:retrieve config:update", "config:exportjob/*", "config:exportschedule/*"
+    )
+    usage = {"sourceType": "USAGE", "startDate": "2025-05-01T00:00:00Z", "endDate": "2025-06-01T00:00:00Z"}
+    schedule = {"name": "n", "code": "n", "scheduleType": "DAY", "period": 1, "sourceType": "OPERATIONAL"}
+
+    def of(*types: str) -> dict[str, object]:
+        return {"sourceType": "OPERATIONAL", "operationalDataTypes": list(types)}
+
+    clerk = caller(world, jobs)
+    reader = caller(world, jobs, allow("config:retrieve measurements:retrieve", "*"), name="reader")
+    exporter = caller(
+        world,
+        jobs,
+        allow("config:retrieve config:export measurements:retrieve measurements:export", "*"),
+        deny("config:retrieve", f"config:account/item/{account}"),
+        deny("config:export", "config:lineitem/*", f"config:plan/item/{plan}"),
+        deny("ALL", f"config:bill/item/{account}"),
+        name="exporter",
+    )
+    for each in (clerk, reader):
+        for body in (usage, of("METERS")):
+            assert each.post("dataexports/adhoc", body, expect=403)["code"] == "permission_denied"
+    for kind in ("ACCOUNTS", "PLANS", "BILLS", "BILL_LINE_ITEMS"):
+        exporter.post("dataexports/adhoc", of("METERS", kind), expect=403)
+        exporter.post("dataexports/schedules", {**schedule, **of(kind)}, expect=403)
+    made = exporter.post("dataexports/schedules", {**schedule, **of("METERS")})
+    changed = {**schedule, **of("ACCOUNTS"), "version": made["version"]}
+    exporter.put(f"dataexports/schedules/{made['id']}", changed, expect=403)
+    exporter.put(f"dataexports/schedules/{made['id']}", {**changed, **of("PRICING")})
+    job = exporter.post("dataexports/adhoc", usage)["jobId"]
+    exporter.get(f"dataexports/jobs/{job}")
+    exporter.get(f"dataexports/jobs/{job}/getdownloadurl", expect=403)
+    for each in (clerk, reader, exporter):
+        each.close()
+
+
+def test_policies_for_the_original_let_people_use_the_data_explorer(world: World) -> None:
+    """Semantics §2: create and retrieve on `config:analyticsJob`, and retrieve on `analytics:usage`."""
+    documented = (
+        allow("config:create config:retrieve", "config:analyticsJob/*"),
+        allow("config:retrieve", "analytics:usage/*"),
+    )
+    ask = {"startDate": "2025-05-01T00:00:00Z", "endDate": "2025-06-01T00:00:00Z"}
+    cases = (
+        (documented, 200),
+        ((allow("analytics:query", "analytics:usage"),), 200),
+        (documented[:1], 403),
+        ((*documented, deny("analytics:query", "*")), 403),
+    )
+    for statements, status in cases:
+        asking = caller(world, *statements)
+        asking.post("usage/query", ask, expect=status)
+        asking.post("dataexplorer/bills", {}, expect=403)
+        asking.close()
 
 
 def test_support_users_leave_nothing_behind_that_lasts_longer_than_they_do(world: World) -> None:

@@ -39,6 +39,7 @@ from tallystick.api.routes import (
 )
 from tallystick.api.services import Services
 from tallystick.organizations.errors import Unauthenticated
+from tallystick.organizations.permissions import allows, said_of
 from tallystick.organizations.principal import Principal, PrincipalKind, require, require_all
 from tallystick.organizations.sessions import IDLE
 from tallystick.platform.addresses import client_address
@@ -165,6 +166,8 @@ def _require(
     if permission.whole:
         require_all(principal, permission.action, f"{permission.on}/*")
         return
+    if permission.instead and _may_instead(principal, permission):
+        return
     item_id = path.get(permission.item)
     type_name = permission.on.partition(":")[2]
     require(
@@ -173,6 +176,13 @@ def _require(
         permission.resource(item_id),
         lambda: services.tokens.groups_around(principal.org_id, type_name, item_id or ""),
     )
+
+
+def _may_instead(principal: Principal, permission: Permission) -> bool:
+    """Tell whether nothing is said of a permission, and all that stands for it is allowed."""
+    said = said_of(principal.statements, permission.action, permission.resource(None))
+    others = ((each.action, each.resource(None)) for each in permission.instead)
+    return said is None and all(allows(principal.statements, *each) for each in others)
 
 
 def _carry_out(route: Route, call: Call) -> Any:

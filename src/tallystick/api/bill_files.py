@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tallystick.api.bills import READ, READ_LINES
+from tallystick.api.bills import READ_LINES, READ_MANY
 from tallystick.api.routes import SIGNED, Call, Route, StreamAnswer, organization_path
 from tallystick.api.statements import ObjectUrl
 from tallystick.billing import service
@@ -40,7 +40,7 @@ def bill_file_routes() -> Iterator[Route]:
     """Make the routes."""
     csv: Any = {"request": DownloadCsvRequest, "answer": ObjectUrl, "repeatable": True}
     where, summary = organization_path("bills/download/csv/url"), "Get a link to bills as CSV"
-    yield Route("POST", where, READ, link_csv, "downloadBillsCsvUrl", "Bill", summary, **csv)
+    yield Route("POST", where, READ_MANY, link_csv, "downloadBillsCsvUrl", "Bill", summary, **csv)
     lines = "bills/{billId}/lineitems"
     where, summary = organization_path(f"{lines}/{{id}}/usage/json"), "Get a link to the usage of a line"
     yield Route(

@@ -37,6 +37,7 @@ LARGEST_PAGE = 100
 BILL = resource_of(Bill).permission_object
 JOB = resource_of(BillJob).permission_object
 READ, UPDATE, DELETE = (Permission(f"config:{a}", BILL) for a in ("retrieve", "update", "delete"))
+READ_MANY = Permission("config:retrieve", BILL, whole=True)
 READ_LINES = Permission("config:retrieve", BILL, "billId")
 UPDATE_MANY = Permission("config:update", BILL, whole=True)
 READ_JOB, CREATE_JOB, UPDATE_JOB = (Permission(f"config:{a}", JOB) for a in ("retrieve", "create", "update"))
@@ -251,8 +252,10 @@ def get_bill(call: Call) -> Any:
 
 def list_lines(call: Call) -> Any:
     """List lines of all bills, those of the newest bills first."""
+    table = resource_of(LineItem).table
     with call.reading() as tx:
-        return tx.page(LineItem, _page(call), _clauses(call, LINE_FILTERS, resource_of(LineItem).table))
+        clauses = [*_clauses(call, LINE_FILTERS, table), *tx.visible(Bill, table.c.bill_id)]
+        return tx.page(LineItem, _page(call), clauses)
 
 
 def list_bill_lines(call: Call) -> Any:

@@ -9,7 +9,13 @@ from tallystick.explorer.service import UsageQueryResponse
 from tallystick.usage.query.request import UsageQueryRequest
 
 TAG = UsageSavedQuery.__name__
-QUERY_USAGE = Permission("analytics:query", "analytics:usage")
+_AS_THE_ORIGINAL = (
+    Permission("config:create", "config:analyticsjob"),
+    Permission("config:retrieve", "config:analyticsjob"),
+    Permission("config:retrieve", "analytics:usage"),
+)
+"What policies for the original API allow to let somebody use the data explorer (semantics §2)."
+QUERY_USAGE = Permission("analytics:query", "analytics:usage", instead=_AS_THE_ORIGINAL)
 QUERY_BILLS = Permission("analytics:query", "analytics:bill")
 
 

@@ -1,12 +1,13 @@
-"""Data exports: ad hoc ones, jobs and their files. Destinations and schedules have generic routes."""
+"""Data exports: ad hoc ones, schedules, jobs and their files. Destinations have generic routes."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
 
-from tallystick.api.crud import paging
+from tallystick.api.crud import crud_route, paging
 from tallystick.api.routes import (
     SIGNED,
     Call,
@@ -16,12 +17,18 @@ from tallystick.api.routes import (
     Route,
     organization_path,
 )
+from tallystick.billing.bill import Bill
+from tallystick.billing.line_item import LineItem
 from tallystick.exports.content import Content, SourceType, content_of
 from tallystick.exports.job import ExportJob, JobStatus, job_clauses
 from tallystick.exports.layout import file_key
+from tallystick.exports.operational import declared_as
+from tallystick.exports.schedule import ExportSchedule
 from tallystick.exports.service import order_ad_hoc
+from tallystick.organizations.principal import Principal, require_all
 from tallystick.platform.resources import Page, resource_of
 from tallystick.platform.resources.pages import page_request
+from tallystick.platform.resources.transaction import from_request, replace_versioned
 
 LINK_LIFETIME: Final = timedelta(minutes=15)
 "Rule: semantics §30."
@@ -30,7 +37,10 @@ TO_DOWNLOAD: Final = "/downloads/{orgId}/dataexports/{id}"
 TAG: Final = "ExportJob"
 _JOB: Final = resource_of(ExportJob).permission_object
 CREATE, READ = Permission("config:create", _JOB), Permission("config:retrieve", _JOB)
-DOWNLOAD = Permission("config:retrieve", _JOB, "jobId")
+DOWNLOAD = Permission("exports:download", _JOB, "jobId")
+_SCHEDULE: Final = resource_of(ExportSchedule)
+_READ_WITH: Final = {resource_of(LineItem).permission_object: resource_of(Bill).permission_object}
+"What is allowed and denied together with something else: lines are their bill's."
 _MEDIA_TYPES: Final = {
     "gz": "application/gzip",
     "zip": "application/zip",
@@ -59,6 +69,8 @@ class ExportDownloadUrl(msgspec.Struct, kw_only=True, rename="camel"):
 
 def export_routes() -> Iterator[Route]:
     """Make the routes."""
+    yield replace(crud_route(_SCHEDULE, "create"), handler=create_schedule)
+    yield replace(crud_route(_SCHEDULE, "update"), handler=update_schedule)
     yield _route(
         "POST", "adhoc", CREATE, order, "createAdHocExport", request=AdHocExportRequest, answer=AdHocResponse
     )
@@ -90,8 +102,38 @@ def order(call: Call) -> AdHocResponse:
     """Export usage or operational data once."""
     is_usage = call.body.source_type is SourceType.USAGE
     content = content_of(call.body, call.body.start_date, call.body.end_date if is_usage else None)
+    require_to_see(call.principal, content)
     with call.writing() as tx:
         return AdHocResponse(job_id=order_ad_hoc(tx, content).id)
+
+
+def create_schedule(call: Call) -> ExportSchedule:
+    """Export again and again."""
+    require_to_see(call.principal, content_of(call.body))
+    with call.writing() as tx:
+        return tx.create(from_request(ExportSchedule, call.body))
+
+
+def update_schedule(call: Call) -> ExportSchedule:
+    """Change what is exported again and again. Raises ResourceNotFound, StaleVersion, InvalidBody."""
+    require_to_see(call.principal, content_of(call.body))
+    with call.writing() as tx:
+        return replace_versioned(tx, tx.get(ExportSchedule, call.path["id"], lock=True), call.body)
+
+
+def require_to_see(caller: Principal, content: Content) -> None:
+    """Let somebody export what they may read and export, all of it: a file leaves nothing out.
+
+    Raises PermissionDenied.
+    """
+    if content.source_type is SourceType.USAGE:
+        kinds = [("measurements", "ingest:measurement")]
+    else:
+        declared = [declared_as(each).permission_object for each in content.operational_data_types]
+        kinds = [("config", _READ_WITH.get(each, each)) for each in declared]
+    for service, kind in kinds:
+        for verb in ("retrieve", "export"):
+            require_all(caller, f"{service}:{verb}", f"{kind}/*")
 
 
 def list_jobs(call: Call) -> Page[ExportJob]:

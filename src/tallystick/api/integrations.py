@@ -36,6 +36,7 @@ _MAPPING: Final = resource_of(ExternalMapping).permission_object
 READ, CREATE, UPDATE, DELETE = (
     Permission(f"config:{a}", _CONFIG) for a in ("retrieve", "create", "update", "delete")
 )
+READ_REPORT: Final = Permission("marketplaceUsage:retrieve", _CONFIG)
 READ_RUN: Final = Permission("config:retrieve", _RUN)
 READ_MAPPING: Final = Permission("config:retrieve", _MAPPING)
 _runs = resource_of(IntegrationRun).table
@@ -65,7 +66,7 @@ def integration_routes() -> Iterator[Route]:
     path = "integrationdestinations/marketplace/usageReport"
     answer = Page[MarketplaceUsageReport]
     query = (*paging(LARGEST_REPORT), *bills)
-    yield _route("GET", path, READ, report, "getMarketplaceUsageReport", answer=answer, query=query)
+    yield _route("GET", path, READ_REPORT, report, "getMarketplaceUsageReport", answer=answer, query=query)
 
 
 # --- configurations -----------------------------------------------------------------------------
@@ -314,7 +315,7 @@ def mappings_of_ours(call: Call) -> Page[ExternalMapping]:
     """List what other systems call something of ours."""
     mine = (
         _mappings.c.m3ter_entity.ilike(_literal(call.path["entity"])),
-        _mappings.c.m3ter_id == call.path["m3terId"],
+        _mappings.c.m3ter_id == call.path["m3terId"].lower(),
     )
     return _mappings_page(call, *mine)
 

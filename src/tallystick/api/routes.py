@@ -1,7 +1,7 @@
 """What a route is. The server, the OpenAPI document and the permission tests all read this one table."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any, Literal
 from tallystick.api.rate_limits import Kind as RateKind
 from tallystick.api.services import Services
 from tallystick.kernel.problems import Problem
+from tallystick.organizations.narrowing import narrowed
 from tallystick.organizations.principal import Principal
 from tallystick.platform.resources import Transaction
 from tallystick.platform.resources.wire import InvalidBody
@@ -26,7 +27,9 @@ class Permission:
     item: str = "id"
     "The path parameter that holds the id of the thing."
     whole: bool = False
-    "Many things are changed at once: who may not do it to a single one may not do this."
+    "Many things are changed or answered at once: who may not do it to a single one may not do this."
+    instead: tuple["Permission", ...] = ()
+    "Who may do all of these may do this as well, where it is not denied."
 
     def resource(self, item_id: str | None) -> str:
         """Name the thing itself, or all of its type, as permission statements do (semantics §2)."""
@@ -73,9 +76,11 @@ class Call:
         values = self.query.get(name)
         return values[0] if values and values[0] else None
 
-    def reading(self) -> AbstractContextManager[Transaction]:
-        """Open a transaction that only reads, in the caller's organization."""
-        return self.services.database.reading(self.org_id)
+    @contextmanager
+    def reading(self) -> Iterator[Transaction]:
+        """Open a transaction that only reads, in the caller's organization; lists have what they may see."""
+        with self.services.database.reading(self.org_id) as tx:
+            yield narrowed(tx, self.principal)
 
     def now(self) -> datetime:
         """Give the organization's present instant: by its test clock if it has one."""

@@ -48,7 +48,7 @@ def get_bill(tx: Transaction, bill_id: str) -> BillAnswer:
 def latest_bill(tx: Transaction, account_id: str) -> BillAnswer:
     """Give the bill of an account whose period ended last. Raises BillNotFound."""
     table = resource_of(Bill).table
-    statement = tx.select(Bill, table.c.account_id == account_id)
+    statement = tx.select(Bill, table.c.account_id == account_id, *tx.visible(Bill))
     ordered = statement.order_by(None).order_by(table.c.end_date.desc(), table.c.id.desc())
     found = tx.load(Bill, ordered.limit(1))
     if not found:

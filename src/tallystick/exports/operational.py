@@ -71,7 +71,7 @@ def read_operational(
 
     changed_since: only what was created or changed at or after it.
     """
-    declared = _declared(data_type)
+    declared = declared_as(data_type)
     fields = [field for field in declared.fields if not field.hidden]
     columns = tuple(Column((f.wire_name,), _kind(f)) for f in fields)
     row: RowsOf = _entity_rows(fields)
@@ -86,7 +86,8 @@ def read_operational(
     return Listed(columns, pieces())
 
 
-def _declared(data_type: OperationalDataType) -> Resource:
+def declared_as(data_type: OperationalDataType) -> Resource:
+    """Give the resource that a type of operational data is."""
     found = next((each for each in resources() if each.table.name == TABLES[data_type]), None)
     invariant(found is not None, f"nothing declares {data_type}")
     return found  # type: ignore[return-value] # the line above made sure

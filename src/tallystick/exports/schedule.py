@@ -26,7 +26,13 @@ from tallystick.usage.query.request import DataExplorerAggregation, DataExplorer
 Count = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 
 
-@resource("dataexports/schedules", event="dataexport.schedule", unique=("code",), table="exportschedules")
+@resource(
+    "dataexports/schedules",
+    event="dataexport.schedule",
+    unique=("code",),
+    table="exportschedules",
+    verbs=("get", "delete", "list"),
+)
 class ExportSchedule(Entity, kw_only=True):
     """An export of usage or of operational data, every `period` or at the times of a cron expression.
 

@@ -105,18 +105,28 @@ def allows(
     groups: gives the ids of the groups the thing is in; asked only when a statement names groups of its type.
     Rule: semantics §2 — what nobody allows is denied, and an explicit deny beats every allow.
     """
+    return said_of(statements, action, resource, groups) is Effect.ALLOW
+
+
+def said_of(
+    statements: Iterable[Statement],
+    action: str,
+    resource: str,
+    groups: Callable[[], Collection[str]] = no_groups,
+) -> Effect | None:
+    """Tell what statements say of an action on a resource, as `allows` asks it; None is nothing."""
     wanted, name = Action(action), _segments(resource)
     about = [s for s in statements if wanted in s.action or Action.ALL in s.action]
     names = [name]
     if len(name) == _WHOLE and name[3] != ANY and any(_asks_for_groups(s, name) for s in about):
         names += [(*name[:2], GROUP, group.casefold()) for group in groups()]
-    allowed = False
+    said: Effect | None = None
     for statement in about:
         if any(_covers(_segments(pattern), each) for pattern in statement.resource for each in names):
             if statement.effect is Effect.DENY:
-                return False
-            allowed = True
-    return allowed
+                return Effect.DENY
+            said = Effect.ALLOW
+    return said
 
 
 def allows_all(statements: Iterable[Statement], action: str, pattern: str) -> bool:
@@ -124,6 +134,29 @@ def allows_all(statements: Iterable[Statement], action: str, pattern: str) -> bo
     wanted = Action(action)
     about = [s for s in statements if wanted in s.action or Action.ALL in s.action]
     return _holds(about, _padded(pattern))
+
+
+class Denied(msgspec.Struct, frozen=True):
+    """What denies forbid of a type beside the type itself: things, and what is in groups, by their ids."""
+
+    items: frozenset[str]
+    groups: frozenset[str]
+    any_group: bool
+
+
+def denied_singly(statements: Iterable[Statement], action: str, type_name: str) -> Denied:
+    """Find the single things and groups of a type that an action is denied on. type_name: `config:meter`."""
+    wanted, name = Action(action), _segments(type_name)
+    found = [
+        pattern
+        for s in statements
+        if s.effect is Effect.DENY and (wanted in s.action or Action.ALL in s.action)
+        for pattern in map(_padded, s.resource)
+        if _covers(pattern[:_TYPE], name)
+    ]
+    groups = {pattern[3] for pattern in found if pattern[_TYPE] == GROUP}
+    items = {pattern[3] for pattern in found if pattern[_TYPE] == "item"}
+    return Denied(frozenset(items), frozenset(groups - {ANY}), ANY in groups)
 
 
 def exceeding(own: Sequence[Statement], given: Iterable[Statement]) -> Iterator[tuple[Action, str]]:

@@ -68,7 +68,8 @@ def list_adjustments(
             raise InvalidBody([Problem("nextToken", "wrong_format", "this list has changed; start again")])
         after = tuple_(literal(last.date), literal(last.id, table.c.id.type))
         clauses = [*clauses, place > after if order is SortOrder.ASC else place < after]
-    statement = tx.select(CounterAdjustment, *clauses).order_by(None)
+    seen = tx.visible(CounterAdjustment)
+    statement = tx.select(CounterAdjustment, *clauses, *seen).order_by(None)
     columns = (table.c.date, table.c.id)
     ordered = statement.order_by(*(c.asc() if order is SortOrder.ASC else c.desc() for c in columns))
     found = tx.load(CounterAdjustment, ordered.limit(page.size + 1))

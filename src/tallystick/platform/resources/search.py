@@ -23,6 +23,8 @@ E = TypeVar("E", bound=Entity)
 DEFAULT_SIZE = 10
 LARGEST_SIZE = 100
 MOST_SKIPPED = 1_000_000
+LISTS = frozenset({"ids", "codes", "productIds"})
+"The keys that take several values, separated by commas."
 
 _CLAUSE = re.compile(r"^\s*(\w+)\s*(>=|<=|>|<|:|~)\s*(.*?)\s*$", re.DOTALL)
 _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
@@ -57,7 +59,7 @@ def search(tx: Transaction, cls: type[E], keys: Mapping[str, str], wanted: Searc
     column = table.c[keys[wanted.sort_by]] if wanted.sort_by else table.c.id
     order = [column.desc(), table.c.id.desc()] if wanted.descending else [column.asc(), table.c.id.asc()]
     together = [or_(*clauses) if wanted.operator == "OR" else and_(*clauses)] if clauses else []
-    statement = tx.select(cls, *together).order_by(None).order_by(*order)
+    statement = tx.select(cls, *together, *tx.visible(cls)).order_by(None).order_by(*order)
     return Page(tx.load(cls, statement.limit(wanted.size).offset(wanted.first)))
 
 
@@ -82,9 +84,10 @@ def _compared(
     if comparator == "~":
         return column.cast(Text).ilike(f"{_escape(text)}%", escape="\\")
     if isinstance(column.type, JSONB):  # a list of ids: it is asked what it holds
-        held = (column.contains([each]) for each in text.split(","))
-        return or_(*held) if comparator == ":" else false()
-    values = [_value(column, key, v, problems) for v in (text.split(",") if comparator == ":" else [text])]
+        ids = (each.strip().lower() for each in text.split(",") if comparator == ":")
+        return or_(false(), *(column.contains([each]) for each in ids if re.fullmatch(UUID_PATTERN, each)))
+    many = comparator == ":" and key in LISTS  # in a name or a code a comma is a comma
+    values = [_value(column, key, v, problems) for v in (text.split(",") if many else [text])]
     if comparator == ":":
         return column.in_(values)
     if values[0] is None:
@@ -101,7 +104,8 @@ def _value(column: Any, key: str, text: str, problems: list[Problem]) -> Any:
     elif isinstance(column.type, Date):
         kind = date
     elif isinstance(column.type, Boolean):
-        return text.lower() == "true"
+        kind, raw = bool, {"true": True, "false": False}.get(text.lower(), text)
+        return reader(kind)(raw, f"searchQuery.{key}", problems)
     elif isinstance(column.type, type(UUID)) and not re.fullmatch(UUID_PATTERN, text):
         return None
     return reader(kind)(text, f"searchQuery.{key}", problems)
