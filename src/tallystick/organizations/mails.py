@@ -20,6 +20,8 @@ you are invited to work in {organization} on Tallystick. Choose a password here:
 
   {link}
 
+If that page asks for a code, it is {token}
+
 The invitation is open until {until}. If you did not expect it, do nothing.
 """
 _LINK_TEXT = """Hello,
@@ -27,6 +29,8 @@ _LINK_TEXT = """Hello,
 set your password for {organization} on Tallystick here:
 
   {link}
+
+If that page asks for a code, it is {token}
 
 The link works once, for an hour. If you did not ask for it, do nothing: your password stays as it is.
 """
@@ -62,6 +66,7 @@ class AccessMails:
             name=invitation.first_name,
             organization=organization,
             link=self._link("invitation", token),
+            token=token,
             until=_day(invitation.dt_expiry or self.clock.now()),
         )
         subject = f"Invitation to {organization}"
@@ -76,7 +81,8 @@ class AccessMails:
                 return
             token = resets.new_link_token(tx, user_id, now)
             organization = tx.get(Organization, org_id).name
-        text = _LINK_TEXT.format(organization=organization, link=self._link("password", token))
+        link = self._link("password", token)
+        text = _LINK_TEXT.format(organization=organization, link=link, token=token)
         subject = f"Set your password for {organization}"
         self.mailer.send(Mail(to=user.email, subject=subject, text=text, key=new_id()))
 

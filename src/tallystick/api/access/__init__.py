@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from tallystick.api.access.audit import audit_routes
 from tallystick.api.access.invitations import invitation_routes
 from tallystick.api.access.organization import organization_routes
+from tallystick.api.access.pages import page_routes
 from tallystick.api.access.passwords import password_routes
 from tallystick.api.access.policies import policy_routes
 from tallystick.api.access.resource_groups import resource_group_routes
@@ -22,6 +23,7 @@ def access_routes() -> Iterator[Route]:
     yield from user_routes()
     yield from invitation_routes()
     yield from password_routes()
+    yield from page_routes()
     yield from audit_routes()
     yield from policy_routes()
     yield from resource_group_routes()
