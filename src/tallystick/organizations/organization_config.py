@@ -120,6 +120,8 @@ class OrganizationConfig(Entity, kw_only=True):
             missing = "" if self.auto_approve_bills_grace_period is None else "Unit"
             name = f"autoApproveBillsGracePeriod{missing}"
             yield Problem(name, "required", "give both the grace period and its unit, or neither")
+        if not self.credit_application_order:
+            yield Problem("creditApplicationOrder", "wrong_length", "name PREPAYMENT, BALANCE, or both")
         yield from no_repeats(
             "creditApplicationOrder[{i}]", self.credit_application_order, "{value} stands twice"
         )

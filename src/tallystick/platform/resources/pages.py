@@ -51,7 +51,7 @@ def page_request(size: str | None, token: str | None, largest: int) -> PageReque
     """Read `pageSize` and `nextToken`. Raises InvalidBody."""
     if size is None:
         wanted = min(100, largest)
-    elif size.isascii() and size.isdigit() and 1 <= int(size) <= largest:
+    elif re.fullmatch(r"[0-9]{1,9}", size) and 1 <= int(size) <= largest:
         wanted = int(size)
     else:
         raise InvalidBody(
