@@ -110,7 +110,7 @@ FILTERS: tuple[Filter, ...] = (
     DateRange("externalInvoiceDateStart", "external_invoice_date"),
     DateRange("externalInvoiceDateEnd", "external_invoice_date"),
     By("billJobId", "bill_job_id"),
-    By("billingFrequency", "billing_frequency", item=BillingFrequency),
+    By("billingFrequency", "billing_frequency", item=BillingFrequency, as_text=True),
 )
 LINE_FILTERS: tuple[Filter, ...] = (
     By("commitmentId", "commitment_id"),

@@ -79,7 +79,7 @@ class OnlyActive:
 @resource(
     "billjobs",
     event="billing.billjob",
-    filters=(OnlyActive(), By("status", "status", item=BillJobStatus)),
+    filters=(OnlyActive(), By("status", "status", item=BillJobStatus, as_text=True)),
     verbs=("get", "list"),
 )
 class BillJob(Entity, kw_only=True):

@@ -43,18 +43,21 @@ def split(given: list[str]) -> list[str]:
 class By:
     """Keep the rows whose column holds the value, or one of the values when `many`.
 
-    item: the type of one value; a value that is not of it is refused.
+    item: the type of one value; a value that is not of it is refused. as_text: the parameter is described
+    as any text, as in the original API; values are checked all the same.
     """
 
     name: str
     column: str
     many: bool = False
     item: Any = Id
+    as_text: bool = False
 
     @property
     def kind(self) -> Any:
         """The type of the parameter."""
-        return list[str] if self.many else str if self.item is Id else self.item
+        is_text = self.as_text or self.item is Id
+        return list[str] if self.many else str if is_text else self.item
 
     def clauses(self, table: Table, values: Values, now: datetime) -> Iterator[ColumnElement[bool]]:
         """Compare the column with what was given."""
