@@ -1,4 +1,4 @@
-"""Getting in, with a key or a password, and being kept out."""
+"""Getting in, with a key or a password, and being kept out (semantics §2)."""
 
 import httpx
 import pytest

@@ -1,4 +1,4 @@
-"""The audit log through the API and the command line."""
+"""The audit log through the API and the command line (semantics §2)."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""Every change leaves an event, in the transaction it happened in."""
+"""Every change leaves an event, in the transaction it happened in (semantics §28)."""
 
 from tests.support.world import World
 

@@ -1,4 +1,4 @@
-"""Data leaves as files: to download, and into buckets."""
+"""Data leaves as files: to download, and into buckets (semantics §30)."""
 
 import csv
 import gzip

@@ -1,4 +1,4 @@
-"""Rules over events, tried out and told; alerts and what becomes of them."""
+"""Rules over events, tried out and told; alerts and what becomes of them (semantics §28, §32)."""
 
 import time
 from typing import Any

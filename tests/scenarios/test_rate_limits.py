@@ -1,4 +1,4 @@
-"""Too many requests are sent away when the operator wants it, and never else."""
+"""Too many requests are sent away when the operator wants it, and never else (semantics §1)."""
 
 import asyncio
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Declared resources through the API: lists, versions, references, and every refusal in one shape."""
+"""Declared resources through the API: lists, versions, references, every refusal (semantics §1)."""
 
 from typing import Any
 

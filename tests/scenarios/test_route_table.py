@@ -1,4 +1,7 @@
-"""Every operation of the route table, asked by callers of every kind: each gets what the table says."""
+"""Every operation of the route table, asked by callers of every kind: each gets what the table says (§2).
+
+Semantics §2: what nobody allows is denied, and another organization is not found.
+"""
 
 import re
 from collections.abc import Iterator

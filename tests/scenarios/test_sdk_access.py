@@ -1,4 +1,7 @@
-"""The official Python SDK rules access: every method it has for users, groups, policies and invitations."""
+"""The official Python SDK rules access: every method it has for users, groups, policies and invitations.
+
+Semantics §2.
+"""
 
 from collections.abc import Iterator
 from typing import Any

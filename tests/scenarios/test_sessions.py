@@ -1,4 +1,4 @@
-"""Sessions of browsers, invitations and forgotten passwords: in, and kept out."""
+"""Sessions of browsers, invitations and forgotten passwords: in, and kept out (semantics §2)."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Single sign-on against a real issuer on loopback: who is let in, and every way to be kept out."""
+"""Single sign-on against a real issuer on loopback: who is let in, and who is kept out (semantics §2)."""
 
 import hmac
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""From a change, over a rule and a configuration, to a webhook on a real server."""
+"""From a change, over a rule and a configuration, to a webhook on a real server (semantics §29)."""
 
 import json
 import time

@@ -284,6 +284,7 @@ def numbers(books: Books) -> list[int]:
 def test_invoice_numbers_go_on_or_start_where_configured(
     books: Books, plan: Plan, settings: list[tuple[str | None, int]], numbers: list[str | None]
 ) -> None:
+    """Semantics §3: the next bill is prefix and start + 1, then in order; without a prefix there is none."""
     acme = books.account("acme", plan)
     for month, (prefix, start) in enumerate(settings, start=2):
         books.configure(bill_prefix=prefix, sequence_start_number=start)
@@ -292,6 +293,7 @@ def test_invoice_numbers_go_on_or_start_where_configured(
 
 
 def test_only_so_many_jobs_run_at_once(books: Books) -> None:
+    """Semantics §1: ten at most; the eleventh is refused."""
     for _ in range(10):
         books.order()
     with pytest.raises(Exception, match="10 bill jobs are running"):
@@ -386,6 +388,7 @@ def test_periods_are_local_to_the_organizations_zone(books: Books, plan: Plan) -
 
 
 def test_empty_bills_are_left_out_where_configured(books: Books) -> None:
+    """Semantics §3: suppressedEmptyBills."""
     plan = books.plan()
     acme = books.account("acme", plan)
     books.configure(suppressed_empty_bills=True)

@@ -1,5 +1,6 @@
 """From stored prices of calculations (semantics §11) and counters (§16) to stored bills."""
 
+import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -27,6 +28,7 @@ from tallystick.catalogue.lookup_table import (
 )
 from tallystick.catalogue.product import Product
 from tallystick.organizations.custom_field import CustomField
+from tallystick.platform.resources import resources
 from tallystick.platform.resources.wire import InvalidBody
 from tallystick.pricing.counter_pricing import CounterPricing
 from tallystick.pricing.plan import Plan
@@ -79,6 +81,26 @@ def test_a_contracts_own_custom_field_goes_before_the_organizations(books: Books
         books.usage.add(account.id, JAN, "100")
         books.run()
         assert ("USAGE", left) in lines(books.bill(account))  # 100 - 10, 100 - 25
+
+
+@pytest.mark.parametrize("owner", ["accountPlan", "plan", "planTemplate", "product", "compoundAggregation"])
+def test_every_owners_own_custom_field_goes_before_the_organizations(
+    books: Books, plan: Plan, owner: str
+) -> None:
+    """Semantics §27: the entity's value overrides the organization's default of the same name."""
+    defaults: Any = {re.sub("([A-Z])", r"_\1", owner).lower(): {"rate": D(2)}}
+    books.create(CustomField(**defaults))
+    compound_price(books, plan, f"aggregation.gb * {owner}.customfields.rate")
+    account = books.account("acme", plan)
+    books.usage.add(account.id, JAN, "10")
+    books.run()
+    assert ("USAGE", "20.00") in lines(books.bill(account))  # 10 x 2
+    with books.database.transaction(books.org_id) as tx:
+        cls = next(each.cls for each in resources() if each.cls.__name__.lower() == owner.lower())
+        own: Any = tx.find(cls)[0]
+        tx.update(own, msgspec.structs.replace(own, custom_fields={"rate": D(3)}))
+    books.run()
+    assert ("USAGE", "30.00") in lines(books.bill(account))  # 10 x 3
 
 
 def test_a_calculation_that_fails_fails_that_bill_and_no_other(books: Books, plan: Plan) -> None:

@@ -1,4 +1,4 @@
-"""Scheduled events happen once for each value of a date, when it is time."""
+"""Scheduled events happen once for each value of a date, when it is time (semantics §28)."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""Files hold what was written, to the last digit."""
+"""Files hold what was written, to the last digit (semantics §30)."""
 
 import csv
 import gzip

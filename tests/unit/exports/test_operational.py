@@ -1,4 +1,4 @@
-"""Every type of operational data has its table."""
+"""Every type of operational data has its table (semantics §30)."""
 
 from tallystick.api.routes import all_routes
 from tallystick.exports.content import OperationalDataType

@@ -1,4 +1,4 @@
-"""A job makes each file once, whatever happens to it on the way."""
+"""A job makes each file once, whatever happens to it on the way (semantics §30)."""
 
 import csv
 import gzip

@@ -1,4 +1,4 @@
-"""Files reach buckets over the wire: S3 through a role, Google's by a federated identity."""
+"""Files reach buckets over the wire: S3 through a role, Google's by a federated identity (semantics §30)."""
 
 import json
 import threading

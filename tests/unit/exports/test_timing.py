@@ -1,4 +1,4 @@
-"""When schedules run."""
+"""When schedules run (semantics §30)."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""Which usage an export holds, and what its files are called."""
+"""Which usage an export holds, and what its files are called (semantics §30)."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""Which accounts an integration is for."""
+"""Which accounts an integration is for (semantics §29)."""
 
 from decimal import Decimal
 from typing import Any

@@ -1,3 +1,5 @@
+"""Time zones in every form that people write them in (semantics §3)."""
+
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from zoneinfo import available_timezones

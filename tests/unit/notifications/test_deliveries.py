@@ -1,4 +1,4 @@
-"""Deliveries to a real server that takes them well, badly, or not at all."""
+"""Deliveries to a real server that takes them well, badly, or not at all (semantics §29)."""
 
 import asyncio
 import base64

@@ -1,4 +1,4 @@
-"""Rules: what they may read, and when they are met."""
+"""Rules: what they may read, and when they are met (semantics §28)."""
 
 from decimal import Decimal
 from typing import Any

@@ -1,4 +1,4 @@
-"""Telling of events: rules that are met, and alerts."""
+"""Telling of events: rules that are met, and alerts (semantics §28, §32)."""
 
 from typing import Any
 

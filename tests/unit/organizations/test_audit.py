@@ -1,4 +1,4 @@
-"""The audit log: complete, masked, only growing, chained, and in nobody's way."""
+"""The audit log: complete, masked, only growing, chained, and in nobody's way (semantics §2)."""
 
 import threading
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What may be handed on: nothing that its giver does not hold."""
+"""What may be handed on: nothing that its giver does not hold (semantics §2)."""
 
 import pytest
 from hypothesis import given

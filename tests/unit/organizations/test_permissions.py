@@ -1,3 +1,5 @@
+"""Permission statements: what they cover, allow and deny (semantics §2)."""
+
 import msgspec
 import pytest
 from hypothesis import given

@@ -1,3 +1,5 @@
+"""Organizations, who works in them, and log-ins (semantics §2, §3)."""
+
 import logging
 from concurrent.futures import ThreadPoolExecutor
 

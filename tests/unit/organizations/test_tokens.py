@@ -1,3 +1,5 @@
+"""Bearer tokens: five hours at most, and no better than what they are issued for (semantics §2)."""
+
 import base64
 import hmac
 import json

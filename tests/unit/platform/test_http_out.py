@@ -1,4 +1,7 @@
-"""Requests to customers' addresses: the public internet only, and bounded whatever comes back."""
+"""Requests to customers' addresses: the public internet only, and bounded whatever comes back (§29).
+
+Semantics §29: a webhook URL has to resolve.
+"""
 
 import asyncio
 import ipaddress
