@@ -97,6 +97,8 @@ def test_segments_are_of_dimensions(world: World) -> None:
     meter = world.put(f"meters/{meter['id']}", meter | fields)
     cut: dict[str, Any] = {"segmentedFields": ["far"], "segments": [{"far": "y"}]}
     aggregation = world.aggregation(meter["id"], **cut)
+    world.aggregation(meter["id"], "UNIQUE", "note")  # distinct values of METADATA, or of any text (§9)
+    world.aggregation(meter["id"], "COUNT", "far")
     metadata = {"segmentedFields": ["note"], "segments": [{"note": "*"}]}
     refused = world.put(f"aggregations/{aggregation['id']}", aggregation | metadata, expect=400)
     assert codes(refused) == {"segmentedFields[0]": "wrong_category"}

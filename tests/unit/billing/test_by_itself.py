@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from tallystick.accounts.account import Account
-from tallystick.accounts.account_plan import AccountPlan
+from tallystick.accounts.account_plan import AccountPlan, ChildBillingMode
 from tallystick.billing import service
 from tallystick.billing.bill import BillStatus
 from tallystick.billing.bill_job import ACTIVE, BillJob, JobCause
@@ -220,6 +220,21 @@ def test_a_childs_late_usage_changes_the_parents_bill(books: Books, acme: Accoun
     books.usage.add_late(child.id, JAN_5, FEB + 3 * HOUR, "4")
     hands.to(FEB + 5 * HOUR)
     assert books.bills(acme)[0].bill_total == D("14.00")
+
+
+def test_a_childs_old_plan_does_not_close_what_its_parents_plan_bills_it(books: Books, acme: Account) -> None:
+    with books.database.reading(books.org_id) as tx:
+        (attached,) = tx.find(AccountPlan)
+    books.change(AccountPlan, attached.id, child_billing_mode=ChildBillingMode.CHILD)
+    child = books.account("child", None, parent_account_id=acme.id)
+    ended = {"start_date": JAN_5.replace(year=2022), "end_date": JAN_5.replace(year=2023)}
+    books.create(AccountPlan(account_id=child.id, plan_id=attached.plan_id, **ended))
+    books.usage.add(child.id, JAN_5, "3")
+    hands = Hands(books)
+    hands.to(FEB + 3 * HOUR)
+    books.usage.add_late(child.id, JAN_5, FEB + 3 * HOUR, "4")
+    hands.to(FEB + 5 * HOUR)
+    assert books.bills(child)[-1].bill_total == D("7.00")
 
 
 @pytest.mark.usefixtures("acme")

@@ -152,6 +152,15 @@ def test_a_failed_calculation_leaves_its_field_empty(desk: Desk) -> None:
     assert told["messages"] == ["CalculationError: out: division by zero (line 1, column 5)"]
 
 
+def test_a_changed_calculation_holds_for_what_comes_in_after_it(desk: Desk) -> None:
+    meter = storage(desk, number("bytes * 2"))
+    desk(use(uid="before"))
+    with desk.database.transaction(desk.org_id) as tx:
+        tx.update(meter, msgspec.structs.replace(meter, derived_fields=[number("bytes * 3")]))
+    desk(use(uid="after", ts=TS - timedelta(days=99)))
+    assert {r["uid"]: r[meter.slots["out"]] for r in desk.stored(meter)} == {"before": 20, "after": 30}
+
+
 def test_derived_fields_are_aggregated(desk: Desk) -> None:
     meter = storage(desk, number("bytes / 4", "quarter"))
     desk(use(10), use(3))
