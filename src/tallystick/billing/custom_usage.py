@@ -37,7 +37,7 @@ class Quantities(dict[UsageKey, Decimal]):
 
     def ask(self, queries: CustomQueries, org_id: str, part: Part, keys: Collection[UsageKey]) -> None:
         """Ask for all keys of one CUSTOM_SQL aggregation. Raises Unavailable."""
-        for key in sorted(keys):
+        for key in sorted(keys, key=_place):
             try:
                 found = queries.custom_number(org_id, custom_query(part, key))
             except CustomSqlFailed as error:
@@ -67,8 +67,12 @@ def custom_query(part: Part, key: UsageKey) -> CustomQuery:
         columns=columns,
         segments=tuple({places[code]: each[code] for code in places} for each in cut),
         segment=key.segment,
-        filters=slot_filters(meter, key.filters),
+        filters=(*slot_filters(meter, key.filters), *key.away),
     )
+
+
+def _place(key: UsageKey) -> tuple[object, ...]:
+    return key.account_ids, key.window.start, key.window.end, -1 if key.segment is None else key.segment
 
 
 def _named(part: Part, message: str) -> CustomSqlFailed:

@@ -4,14 +4,43 @@ A line's derivation is enough to redo it by hand: the usage query, the units, ea
 minimum, the rate and the rounding. `explain` puts it into words.
 """
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Self
 
 import msgspec
 
 from tallystick.accounts.contract import UsageFilter
 from tallystick.kernel.decimals import RoundingMode
+from tallystick.kernel.periods import Period
 from tallystick.rating.units import UsageRounding
+from tallystick.usage.store.model import Away
+
+
+class AwayFrom(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """While a pooled child had a plan of its own: what it used then was not priced here (semantics §17)."""
+
+    account_id: str
+    account_code: str
+    start: datetime
+    end: datetime
+
+    @classmethod
+    def of(cls, away: Away, codes: Mapping[str, str]) -> Self:
+        """Keep it with the child's code."""
+        account_id, span = away.account_id, away.window
+        return cls(
+            account_id=account_id,
+            account_code=codes.get(account_id, account_id),
+            start=span.start,
+            end=span.end,
+        )
+
+    @property
+    def filter(self) -> Away:
+        """What the usage store is asked to leave out."""
+        return Away(self.account_id, Period(self.start, self.end))
 
 
 class UsageSource(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
@@ -34,6 +63,7 @@ class UsageSource(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omi
     sql: str | None = None
     filters: tuple[UsageFilter, ...] = ()
     "A contract's: which measurements count (semantics §21)."
+    away: tuple[AwayFrom, ...] = ()
 
 
 class InputFrom(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):

@@ -83,6 +83,10 @@ def _measured(usage: UsageSource) -> str:
     segment = ", ".join(f"{k}={v}" for k, v in (usage.segment or {}).items())
     of_segment = f" where {segment}" if segment else ""
     pooled = f", {len(usage.account_ids)} accounts pooled" if len(usage.account_ids) > 1 else ""
+    pooled += "".join(
+        f", without {each.account_code} from {_instant(each.start)} up to {_instant(each.end)}"
+        for each in usage.away
+    )
     filters = _filtered(usage)
     what = usage.field if usage.sql is None else f"({' '.join(usage.sql.split())})"
     return (

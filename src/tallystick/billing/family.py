@@ -1,14 +1,14 @@
 """Parents and children: whose usage a plan prices, and which parents' plans bill a child (semantics §17)."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
 from tallystick.accounts.account import Account
 from tallystick.accounts.account_plan import AccountPlan, ChildBillingMode, members
 from tallystick.billing.due import Attached, DuePlan, Selection, due_plan
-from tallystick.kernel.periods import Period
+from tallystick.kernel.periods import Period, billing_period
 from tallystick.platform.resources import Transaction
 
 
@@ -30,16 +30,33 @@ class Families(msgspec.Struct, frozen=True, kw_only=True):
         plans = self.attached.get(account.parent_account_id or "", [])
         return [p for p in plans if p.child_billing_mode is ChildBillingMode.CHILD]
 
-    def pooled(self, due: DuePlan, selection: Selection) -> list[Account]:
-        """Give the children whose usage pools with that of the account that has the plan.
+    def children_of(self, due: DuePlan) -> list[Account]:
+        """Give the children of the account that has the plan, in one order."""
+        return sorted(self.children.get(due.account_plan.account_id, ()), key=lambda child: child.id)
 
-        A child pools where it has no account plan of its own for the product in the period.
+    def away(self, due: DuePlan, selection: Selection) -> dict[str, tuple[Period, ...]]:
+        """Give the children whose usage ever pools with that of the account that has the plan, by id.
+
+        With when it does not: while a child has an account plan of its own for the product. From the plan's
+        start, for tiers may span it, up to the end of the period that the bill opens.
         """
+        starting = due.active.local_dates(selection.zone).start
+        opened = billing_period(due.cycle, starting, due.period.number + 1)
+        span = Period(due.active.start, max(due.active.start, opened.dates.instants(selection.zone).end))
+        span = due.active.intersect(span)
+        taken = ((c.id, self._taken(c, due, span)) for c in self.children_of(due))
+        return {child_id: plans for child_id, plans in taken if any(span.outside(plans))}
+
+    def pools(self, child: Account, due: DuePlan, selection: Selection) -> bool:
+        """Tell whether a child pools for a part at least of the period that is due."""
         span = due.active.intersect(due.period.dates.instants(selection.zone))
-        product_id = due.account_plan.product_id
-        children = self.children.get(due.account_plan.account_id, [])
-        pooled = (c for c in children if not _is_on(self.attached.get(c.id, ()), product_id, span))
-        return sorted(pooled, key=lambda child: child.id)
+        return any(span.outside(self._taken(child, due, span)))
+
+    def _taken(self, child: Account, due: DuePlan, span: Period) -> tuple[Period, ...]:
+        """Give when, in a span, a child has an account plan of its own for the product of the parent's."""
+        plans = (p for p in self.attached.get(child.id, ()) if p.product_id == due.account_plan.product_id)
+        own = (span.intersect(Period.of(p.start_date, p.end_date)) for p in plans)
+        return tuple(each for each in own if not each.is_empty)
 
     def lent_plans(
         self, selection: Selection, account: Account, attached: Callable[[AccountPlan], Attached]
@@ -49,7 +66,7 @@ class Families(msgspec.Struct, frozen=True, kw_only=True):
         for plan in self.lent_to(account):
             parent = self.lenders[plan.account_id]
             due = due_plan(selection, parent, attached(plan))
-            if due is not None and account.id in {c.id for c in self.pooled(due, selection)}:
+            if due is not None and self.pools(account, due, selection):
                 found.append(due)
         return found
 
@@ -70,8 +87,3 @@ def load_families(tx: Transaction, accounts: Mapping[str, Account]) -> Families:
     for plan in members(tx, tx.find(AccountPlan, account_id=sorted(everyone))) if everyone else []:
         attached[plan.account_id].append(plan)
     return Families(lenders=lenders, children=children, attached=attached)
-
-
-def _is_on(plans: Iterable[AccountPlan], product_id: str | None, span: Period) -> bool:
-    of_product = (p for p in plans if p.product_id == product_id)
-    return any(not Period.of(p.start_date, p.end_date).intersect(span).is_empty for p in of_product)

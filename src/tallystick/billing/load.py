@@ -264,7 +264,8 @@ def terms(
 ) -> PlanTerms:
     """Put together an account plan's terms. account: whose bill it is, the plan's own or a child."""
     attached = due.account_plan
-    pooled = families.pooled(due, selection)
+    away = families.away(due, selection)
+    pooled = [child for child in families.children_of(due) if child.id in away]
     is_lent = attached.account_id != account.id
     holder = families.lenders[attached.account_id] if is_lent else account
     plan = prices.plans[attached.plan_id or ""]
@@ -288,6 +289,7 @@ def terms(
         ),
         account_ids=(attached.account_id, *(child.id for child in pooled)),
         child_codes={child.id: child.code for child in pooled},
+        away={account_id: spans for account_id, spans in away.items() if spans},
         billed_child=account.id if is_lent else None,
         usage_filters=filters_of(due.frame.contract if due.frame else None),
         own_counters=prices.counters.get(attached.plan_id or "", ()),
@@ -387,10 +389,7 @@ def _wanted(bills: Iterable[BillInputs]) -> Iterator[tuple[Part, UsageKey]]:
     for bill in bills:
         for each in bill.plans:
             for piece in usage_slices(each, each.period):
-                yield from piece.keys(each.account_ids)
-                if each.is_pooled:
-                    for account_id in each.account_ids:
-                        yield from piece.own_keys((account_id,))
+                yield from piece.keys(each)
 
 
 def _by_id(tx: Transaction, cls: type[E], ids: Iterable[str | None]) -> dict[str, E]:

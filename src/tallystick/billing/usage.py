@@ -18,7 +18,7 @@ from tallystick.kernel.periods import Period
 from tallystick.rating.method import Method
 from tallystick.usage.meters import slot_of
 from tallystick.usage.store.custom import CustomQuery
-from tallystick.usage.store.model import Filter, Usage, UsageQuery
+from tallystick.usage.store.model import Away, Filter, Usage, UsageQuery
 
 COMMON = 20
 "From so many accounts on, a window is asked in the query that all accounts share."
@@ -27,8 +27,8 @@ BATCH = 25
 
 Wanted = Iterable[tuple[Part, UsageKey]]
 Windows = dict[Period, set[str]]
-Asked = tuple[str, bool, tuple[UsageFilter, ...]]
-"What one query may answer together: an aggregation, whether as a whole, and what it is filtered by."
+Asked = tuple[str, bool, tuple[UsageFilter, ...], tuple[Away, ...]]
+"What one query may answer together: an aggregation, whether as a whole, by which filters, less what is away."
 
 
 class UsageQueries(Protocol):
@@ -61,7 +61,7 @@ def load_quantities(queries: UsageQueries, org_id: str, wanted: Wanted) -> Quant
     for each, key in wanted:
         if each.unknown_dimension(key.filters):
             continue  # its bill will fail for that
-        asked = (each.aggregation.id, each.segment is None, key.filters)
+        asked = (each.aggregation.id, each.segment is None, key.filters, key.away)
         parts.setdefault(asked, each)
         keys.setdefault(asked, set()).add(key)
     quantities = Quantities()
@@ -70,7 +70,7 @@ def load_quantities(queries: UsageQueries, org_id: str, wanted: Wanted) -> Quant
             quantities.ask(queries, org_id, each, keys[asked])
             continue
         for query in usage_queries(each, keys[asked]):
-            quantities |= _answered(queries.aggregate(org_id, query), query, each, asked[2])
+            quantities |= _answered(queries.aggregate(org_id, query), query, each, asked)
     return quantities
 
 
@@ -78,9 +78,10 @@ def usage_queries(part: Part, keys: Collection[UsageKey]) -> Iterator[UsageQuery
     """Give the queries that answer all keys of one aggregation: few, however many accounts there are.
 
     part: one of those that the keys are of; they are all of segments, or all of the whole, and have the
-    same filters.
+    same filters and the same away.
     """
-    filters = next((slot_filters(part.meter, key.filters) for key in keys), ())
+    one = next(iter(keys), None)
+    filters: tuple[Filter | Away, ...] = (*slot_filters(part.meter, one.filters), *one.away) if one else ()
     single: Windows = {}
     pooled: dict[tuple[str, ...], set[Period]] = {}
     for key in keys:
@@ -112,7 +113,7 @@ def _query(
     part: Part,
     windows: Sequence[Period],
     account_ids: Sequence[str],
-    filters: tuple[Filter, ...],
+    filters: tuple[Filter | Away, ...],
     *,
     per_account: bool,
 ) -> UsageQuery:
@@ -131,9 +132,7 @@ def _query(
     )
 
 
-def _answered(
-    found: Iterable[Usage], query: UsageQuery, part: Part, filters: tuple[UsageFilter, ...]
-) -> dict[UsageKey, Decimal]:
+def _answered(found: Iterable[Usage], query: UsageQuery, part: Part, asked: Asked) -> dict[UsageKey, Decimal]:
     pool = query.account_ids or ()
     return {
         UsageKey(
@@ -141,7 +140,7 @@ def _answered(
             pool if each.account_id is None else (each.account_id,),
             query.windows[each.window],
             each.segment,
-            filters,
+            *asked[2:],
         ): each.value
         for each in found
     }

@@ -6,7 +6,7 @@ both stand for "no end" in memory only and are never stored or shown.
 """
 
 import calendar
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
 from functools import lru_cache
@@ -60,6 +60,18 @@ class Period(msgspec.Struct, frozen=True):
         """Give the part inside both; empty, at the later start, when they do not meet."""
         start = max(self.start, other.start)
         return Period(start, max(start, min(self.end, other.end)))
+
+    def outside(self, taken: "Iterable[Period]") -> "Iterator[Period]":
+        """Give the parts of it that none of `taken` covers, in order."""
+        start = self.start
+        for each in sorted(taken, key=lambda period: period.start):
+            if each.start > start:
+                part = Period(start, min(each.start, self.end))
+                if not part.is_empty:
+                    yield part
+            start = max(start, min(each.end, self.end))
+        if start < self.end:
+            yield Period(start, self.end)
 
     def local_dates(self, zone: tzinfo) -> "DateSpan":
         """Give the local days it holds: from the date of its start up to, not including, the date of its end.

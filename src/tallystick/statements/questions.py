@@ -24,7 +24,7 @@ from tallystick.statements.definition import (
 )
 from tallystick.usage.meters import slot_of
 from tallystick.usage.store.breakdown import Asked, Breakdown, Told
-from tallystick.usage.store.model import ANY, Filter, Slot, UsageQuery
+from tallystick.usage.store.model import ANY, Away, Filter, Slot, UsageQuery
 
 MOST_ROWS = 100_000
 "A line that has more rows is not a statement that anyone reads; its job fails and says so."
@@ -88,7 +88,7 @@ def plan_of(
         meter_id=meter.id,
         account_ids=_accounts(line, bill, usage),
         windows=tuple(windows),
-        filters=(*filters, *slot_filters(meter, usage.filters)),
+        filters=(*filters, *slot_filters(meter, usage.filters), *(each.filter for each in usage.away)),
         segments=segments,
         segment=segment,
     )
@@ -115,7 +115,7 @@ class _Scan(msgspec.Struct, frozen=True, kw_only=True):
     meter_id: str
     account_ids: tuple[str, ...]
     windows: tuple[Period, ...]
-    filters: tuple[Filter, ...]
+    filters: tuple[Filter | Away, ...]
     segments: tuple[Mapping[Slot, str], ...]
     segment: int | None
 

@@ -34,7 +34,7 @@ from tallystick.pricing.pricing import Pricing, PricingBand
 from tallystick.rating.method import Method
 from tallystick.rating.units import UsageRounding
 from tallystick.usage.store.custom import CustomQuery, CustomSqlFailed
-from tallystick.usage.store.model import Usage, UsageQuery
+from tallystick.usage.store.model import Away, Filter, Usage, UsageQuery
 from tests.conftest import MakeDatabase
 
 D = Decimal
@@ -81,7 +81,7 @@ class ListedUsage:
             groups: dict[tuple[str | None, int | None], list[D]] = {}
             for account_id, ts, value, text in sorted(self.measurements, key=lambda m: m[1]):
                 inside = query.account_ids is None or account_id in query.account_ids
-                inside = inside and all(f.include == (text in f.values) for f in query.filters)
+                inside = inside and all(_passes(f, account_id, ts, text) for f in query.filters)
                 segment = next(
                     (i for i, s in enumerate(query.segments) if set(s.values()) <= {text, "*"}), None
                 )
@@ -92,6 +92,12 @@ class ListedUsage:
                 value = _aggregated(query.method, values)
                 found.append(Usage(account, number, segment, (), value, len(values)))
         return found
+
+
+def _passes(each: Filter | Away, account_id: str, ts: datetime, text: str) -> bool:
+    if isinstance(each, Away):
+        return account_id != each.account_id or not each.window.contains(ts)
+    return each.include == (text in each.values)
 
 
 def _aggregated(method: Method, values: list[D]) -> D:

@@ -147,7 +147,7 @@ def counter(
 
 def own_keys(piece: UsageSlice) -> list[UsageKey]:
     """Name the usage of a slice itself, without its history."""
-    return [key for _, key in piece.own_keys(("account",))]
+    return [part.key(("account",), piece.window, piece.filters) for part in piece.priced.parts]
 
 
 START = utc(2024, 1, 1)

@@ -152,7 +152,7 @@ def test_tiers_that_span_the_plan_go_on_where_earlier_bills_ended() -> None:
     assert second.converted == D("45.00")  # bill() knows no earlier usage: none was rated before
     terms = on.terms(1)
     (piece,) = usage_slices(terms, terms.period)
-    quantities = {key: D(300) for key in [key for _, key in piece.keys(("account",))]}
+    quantities = {key: D(300) for key in [key for _, key in piece.keys(terms)]}
     (line,) = calculate_bill(bill_inputs([terms], quantities)).lines
     assert line.converted == D("40.00")  # units 301 to 500 at 0.15 and 501 to 600 at 0.10: 30 + 10
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tallystick.billing.calculate import calculate_bill
-from tallystick.billing.calculate.slices import outside, usage_slices
+from tallystick.billing.calculate.slices import usage_slices
 from tallystick.billing.diff import Existing, Outcome, Stamp, create_bill, diff_bill
 from tallystick.billing.line_item import LineItemType
 from tallystick.billing.lines import bill_of, line_id, lines_of
@@ -92,7 +92,7 @@ def test_slices_tile_what_is_billed_without_overlap(on: OnPlan, number: int) -> 
     terms = on.terms(number)
     billed = terms.active.intersect(terms.period.dates.instants(terms.zone))
     windows = sorted((s.window for s in usage_slices(terms, terms.period)), key=lambda w: w.start)
-    assert list(outside(billed, windows)) == []
+    assert list(billed.outside(windows)) == []
     assert sum(((w.end - w.start) for w in windows), timedelta(0)) == billed.end - billed.start
 
 
@@ -154,4 +154,4 @@ def test_line_ids_are_ids_and_follow_their_bill(key: str) -> None:
 
 def test_what_is_taken_after_a_span_leaves_nothing_more_of_it() -> None:
     span = Period(utc(2024, 1, 1), utc(2024, 1, 10))
-    assert list(outside(span, [span, Period(utc(2024, 1, 12), utc(2024, 1, 15))])) == []
+    assert list(span.outside([span, Period(utc(2024, 1, 12), utc(2024, 1, 15))])) == []

@@ -1,5 +1,6 @@
 """CUSTOM_SQL (semantics §9) in a bill run: one account's failure is that account's."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -8,7 +9,7 @@ from sqlalchemy import select
 from tallystick.billing.failure import bill_failures
 from tallystick.rating.method import Method
 from tallystick.usage.store.custom import CustomQuery, CustomSqlFailed
-from tests.unit.billing.conftest import Books
+from tests.unit.billing.conftest import Books, lines
 
 
 def test_a_query_that_fails_fails_one_bill(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -34,3 +35,20 @@ def test_a_query_that_fails_fails_one_bill(books: Books, monkeypatch: pytest.Mon
     with books.database.reading(books.org_id) as tx:
         (failure,) = tx.execute(select(bill_failures).where(bill_failures.c.org_id == books.org_id)).all()
     assert (failure.account_id, failure.code) == (broken.id, "custom_sql_failed")
+
+
+def test_a_query_is_asked_for_each_window_of_an_account(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Semantics §14: a price that changes on the 16th is two windows: 21 x 2 and 21 x 3."""
+    priced = books.aggregate(
+        name="Peak", aggregation=Method.CUSTOM_SQL, custom_sql="SELECT max(gb) FROM measurements"
+    )
+    plan = books.plan()
+    changed = datetime(2024, 1, 16, tzinfo=UTC)
+    books.price(plan, ("0", "0", "2"), aggregation_id=priced.id, end_date=changed)
+    books.price(plan, ("0", "0", "3"), aggregation_id=priced.id, start_date=changed)
+    monkeypatch.setattr(books.usage, "custom_number", lambda *_: Decimal(21))
+    acme = books.account("acme", plan)
+    books.run()
+    assert lines(books.bill(acme)) == [("USAGE", "42.00"), ("USAGE", "63.00")]

@@ -222,3 +222,48 @@ def test_a_child_that_used_nothing_has_no_bill_of_its_own(books: Books, parent_i
     books.account("idle", parent_account_id=parent_id)
     books.run()
     assert bills_by_code(books).keys() == {"parent", "child", "own"}
+
+
+# --- children that get a plan of their own --------------------------------------------------------
+
+JAN_16, JAN_20 = datetime(2024, 1, 16, tzinfo=UTC), datetime(2024, 1, 20, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("mode", "parents"),
+    [
+        pytest.param(MODES.PARENT_SUMMARY, [("USAGE", None, "125.00")], id="one line"),
+        pytest.param(
+            MODES.PARENT_BREAKDOWN,
+            [("USAGE", None, "50.00"), ("USAGE", "child", "75.00")],
+            id="125 x 400/1000, 125 x 600/1000",
+        ),
+        pytest.param(MODES.CHILD, [("USAGE", None, "50.00")], id="the child's part on its own bill"),
+    ],
+)
+def test_a_child_pools_up_to_the_day_on_which_it_has_a_plan_of_its_own(
+    books: Books, mode: ChildBillingMode, parents: list[Line]
+) -> None:
+    """Semantics §17: 400 and 600 as one block, 500 x 0.15 + 500 x 0.10; what comes after is the child's own.
+
+    100 x 0.15 on its own plan, from January 16 on: all usage is billed, and none of it twice.
+    """
+    plan = books.plan()
+    books.price(plan, ("0", "0", "0.15"), ("500", "0", "0.10"))
+    parent = books.account("parent", plan)
+    set_mode(books, parent.id, mode)
+    child = books.account("child", plan, JAN_16, parent_account_id=parent.id)
+    for account, at, used in ((parent, JAN_20, "400"), (child, JAN_5, "600"), (child, JAN_16, "100")):
+        books.usage.add(account.id, at, used)
+    books.run()
+    bills = bills_by_code(books)
+    assert with_children(bills["parent"]) == parents
+    own = [("USAGE", "child", "75.00")] if mode is MODES.CHILD else []
+    assert set(with_children(bills["child"])) == {("USAGE", None, "15.00"), *own}
+    for bill in bills.values():
+        with books.database.snapshot(books.org_id) as tx:
+            assert service.verify_bill(tx, books.usage, bill.id).matches
+    with books.database.reading(books.org_id) as tx:
+        told = [text for x in service.lines_of_bill(tx, bills["parent"].id) for text in explain(x)]
+    away = "2 accounts pooled, without child from 2024-01-16T00:00:00Z up to 2024-02-01T00:00:00Z"
+    assert any(away in text for text in told)

@@ -1,4 +1,4 @@
-"""What the usage store is asked for a line."""
+"""What the usage store is asked for a line (semantics §26)."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -9,10 +9,10 @@ import pytest
 
 from tallystick.accounts.contract import UsageFilter, UsageFilterMode
 from tallystick.billing.bill import Bill
-from tallystick.billing.derivation import Derivation, ShareFrom
+from tallystick.billing.derivation import AwayFrom, Derivation, ShareFrom
 from tallystick.catalogue.aggregation import Aggregation
 from tallystick.catalogue.meter import DataField, FieldCategory, Meter
-from tallystick.kernel.periods import BillingFrequency
+from tallystick.kernel.periods import BillingFrequency, Period
 from tallystick.rating.method import Method
 from tallystick.rating.units import UsageRounding
 from tallystick.statements.definition import (
@@ -23,7 +23,7 @@ from tallystick.statements.definition import (
 )
 from tallystick.statements.questions import LinePlan, plan_of
 from tallystick.usage.store.breakdown import Asked, Told
-from tallystick.usage.store.model import Filter, Slot
+from tallystick.usage.store.model import Away, Filter, Slot
 from tests.unit.statements.test_split import line
 
 D = Decimal
@@ -160,6 +160,12 @@ def test_whose_usage_a_line_is_for() -> None:
         plan().breakdown,
     ]
     assert [each.account_ids for each in asked if each] == [("child",), ("acme",), ("acme",)]
+    assert usage.usage is not None
+    span = Period(usage.usage.start, usage.usage.end)  # the child had a plan of its own (semantics §17)
+    own = AwayFrom(account_id="child", account_code="c", start=span.start, end=span.end)
+    left = plan(derivation=Derivation(usage=msgspec.structs.replace(usage.usage, away=(own,)))).breakdown
+    assert left is not None
+    assert left.filters == (Away("child", span),)
 
 
 @pytest.mark.parametrize("method", ["CUSTOM_SQL", None])

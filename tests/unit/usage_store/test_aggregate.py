@@ -15,7 +15,7 @@ from tallystick.kernel.periods import Period
 from tallystick.platform.clickhouse.transport import ClickHouse
 from tallystick.rating.method import Method
 from tallystick.usage.store.blocks import make_block
-from tallystick.usage.store.model import ANY, Filter, Slot, Usage, UsageQuery
+from tallystick.usage.store.model import ANY, Away, Filter, Slot, Usage, UsageQuery
 from tallystick.usage.store.store import UsageStore
 from tallystick.usage.store.writer import GroupedWriter
 
@@ -89,6 +89,26 @@ def test_each_method(
 ) -> None:
     store_rows(writer, org, FIVE)
     assert [(u.value, u.count) for u in ask(store, org, method)] == [(D(expected), 4)]
+
+
+@pytest.mark.parametrize(
+    ("method", "expected"),
+    [
+        pytest.param(Method.SUM, "35", id="1 + 4 + 30; 2 was away"),
+        pytest.param(Method.COUNT, "3", id="three of four"),
+        pytest.param(Method.MIN, "1", id="least"),
+        pytest.param(Method.LATEST, "4", id="of those that count"),
+        pytest.param(Method.UNIQUE, "3", id="distinct"),
+    ],
+)
+def test_an_account_may_be_away_for_a_part_of_the_window(
+    store: UsageStore, writer: GroupedWriter, org: str, method: Method, expected: str
+) -> None:
+    """Semantics §17: a child does not pool while it has a plan of its own, from the 10th up to the 20th."""
+    rows = [row(0, 10, n=D(30)), row(1, 9.999, n=D(1)), row(1, 10, n=D(2)), row(1, 20, n=D(4))]
+    store_rows(writer, org, rows)
+    filters = (Away(ACCOUNTS[1], Period(day(10), day(20))),)
+    assert values(ask(store, org, method, filters=filters, per_account=False)) == [D(expected)]
 
 
 def test_count_without_field_counts_measurements(store: UsageStore, writer: GroupedWriter, org: str) -> None:

@@ -12,7 +12,7 @@ from tallystick.kernel.periods import Period
 from tallystick.rating.method import Method
 from tallystick.usage.store.blocks import make_block
 from tallystick.usage.store.breakdown import Asked, Breakdown, Cell, Told
-from tallystick.usage.store.model import ANY, Slot, UsageQuery
+from tallystick.usage.store.model import ANY, Away, Slot, UsageQuery
 from tallystick.usage.store.store import UsageStore
 from tallystick.usage.store.writer import GroupedWriter
 from tests.unit.usage_store.blocks import ACCOUNT, MARCH, METER, send
@@ -75,6 +75,8 @@ def test_by_windows_and_texts_in_order(store: UsageStore, writer: GroupedWriter,
         Cell(0, (), (D(63),), (6,))
     ]
     assert len(ask(store, org, told=(Told(TEXT),), limit=2)) == 2
+    away = (Away(ACCOUNT, DAYS[2]),)  # as a child with a plan of its own (semantics §17)
+    assert ask(store, org, filters=away) == [Cell(0, (), (D(7),), (3,))]
     other = str(UUID(int=99))
     assert ask(store, org, account_ids=(other,)) == []
     assert ask(store, str(uuid4())) == []

@@ -14,7 +14,7 @@ from tallystick.platform.clickhouse.errors import error_from
 from tallystick.usage.store import custom
 from tallystick.usage.store.blocks import make_block
 from tallystick.usage.store.custom import CustomQuery, CustomSqlFailed, failure
-from tallystick.usage.store.model import ANY, Slot
+from tallystick.usage.store.model import ANY, Away, Slot
 from tallystick.usage.store.store import UsageStore
 from tallystick.usage.store.writer import GroupedWriter
 from tests.unit.usage_store.test_aggregate import (
@@ -118,6 +118,8 @@ def test_pooled_accounts_are_seen_together(store: UsageStore, stored: str) -> No
     text = "SELECT sum(distance) FROM measurements"
     assert ask(store, stored, text, account_ids=tuple(ACCOUNTS)) == D("103.3")
     assert ask(store, stored, text, account_ids=()) is None
+    away = (Away(ACCOUNTS[1], Period(day(1), day(3))),)  # as children with a plan of their own (§17)
+    assert ask(store, stored, text, account_ids=tuple(ACCOUNTS), filters=away) == D("3.3")
     assert ask(store, str(uuid4()), text) is None
 
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from tallystick.kernel.decimals import divide
 from tallystick.kernel.periods import Period
 from tallystick.rating.method import Method
-from tallystick.usage.store.model import ANY, Filter, Usage
+from tallystick.usage.store.model import ANY, Away, Filter, Usage
 from tallystick.usage.store.store import UsageStore
 from tallystick.usage.store.writer import GroupedWriter
 from tests.unit.usage_store.test_aggregate import (
@@ -75,6 +75,18 @@ def test_pooled_accounts_have_a_level_each(store: UsageStore, writer: GroupedWri
     assert values(weighted(store, org, per_account=False)) == [D(24 * 31 + 240)]
     assert weighted(store, org, account_ids=()) == []
     assert weighted(store, str(uuid4())) == []
+
+
+def test_a_level_counts_for_nothing_while_its_account_is_away(
+    store: UsageStore, writer: GroupedWriter, org: str
+) -> None:
+    """Semantics §17: away for ten days, in which the level changes: 2 for 10 days before, 5 for 11 after."""
+    store_rows(writer, org, [row(0, 0, n=D(1)), row(1, 0, n=D(2)), row(1, 14, n=D(5))])
+    filters = (Away(ACCOUNTS[1], Period(day(10), day(20))),)
+    assert values(weighted(store, org, filters=filters)) == [D(24 * 31), D(24 * (20 + 55))]
+    assert values(weighted(store, org, filters=filters, per_account=False)) == [D(24 * (31 + 75))]
+    always = (Away(ACCOUNTS[1], Period(day(-1), day(40))),)
+    assert values(weighted(store, org, filters=always, per_account=False)) == [D(24 * 31)]
 
 
 def test_each_segment_has_a_level_of_its_own(store: UsageStore, writer: GroupedWriter, org: str) -> None:

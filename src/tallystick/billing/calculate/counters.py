@@ -31,6 +31,7 @@ def charge_counters(draft: Draft) -> Draft:
 def _lines(inputs: BillInputs, terms: PlanTerms) -> Iterator[DraftLine]:
     for period in dict.fromkeys((terms.period, *terms.opened_periods())):
         charged: set[str] = set()
+        held = terms.pooled_throughout(period)
         for priced, window in counter_windows(terms, period):
             days = window.local_dates(terms.zone)
             if days.is_empty:
@@ -39,10 +40,10 @@ def _lines(inputs: BillInputs, terms: PlanTerms) -> Iterator[DraftLine]:
                 pricing = priced.pricing
                 # Not prorated, it is owed for the period once, however often the price changes in it.
                 if pricing.pro_rate_running_total or priced.counter.id not in charged:
-                    yield from _running_total(inputs, terms, priced, days)
+                    yield from _running_total(inputs, held, priced, days)
             charged.add(priced.counter.id)
             if period == terms.period:
-                yield from _adjustments(inputs, terms, priced, days)
+                yield from _adjustments(inputs, held, priced, days)
 
 
 def _is_due(terms: PlanTerms, priced: PricedCounter, period: BillingPeriod) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from datetime import date, tzinfo
 from decimal import Decimal
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import msgspec
 
@@ -27,13 +27,14 @@ from tallystick.pricing.plan_group import PlanGroup
 from tallystick.pricing.plan_template import PlanTemplate
 from tallystick.pricing.pricing import Pricing
 from tallystick.rating.proration import WHOLE, DayShare, day_shares
+from tallystick.usage.store.model import Away
 
 
 class UsageKey(NamedTuple):
     """Names one quantity of usage: an aggregation over some accounts' measurements in a window.
 
     segment: its position in the aggregation's segments; None where it has none. filters: a contract's,
-    which the measurements pass.
+    which the measurements pass. away: which of the accounts' measurements do not count.
     """
 
     aggregation_id: str
@@ -41,6 +42,24 @@ class UsageKey(NamedTuple):
     window: Period
     segment: int | None
     filters: tuple[UsageFilter, ...] = ()
+    away: tuple[Away, ...] = ()
+
+
+class Pool(NamedTuple):
+    """Whose usage is priced together in a window: the parent's and children's, less while these are away."""
+
+    account_ids: tuple[str, ...]
+    away: tuple[Away, ...] = ()
+
+    @property
+    def steady(self) -> tuple[str, ...]:
+        """The accounts that are never away."""
+        gone = {each.account_id for each in self.away}
+        return tuple(account_id for account_id in self.account_ids if account_id not in gone)
+
+    def own(self, account_id: str) -> "Pool":
+        """Give one account of it alone."""
+        return Pool((account_id,), tuple(each for each in self.away if each.account_id == account_id))
 
 
 class CurrencyRule(msgspec.Struct, frozen=True):
@@ -61,10 +80,14 @@ class Part(msgspec.Struct, frozen=True):
     segment: int | None
 
     def key(
-        self, account_ids: tuple[str, ...], window: Period, filters: tuple[UsageFilter, ...] = ()
+        self,
+        account_ids: tuple[str, ...],
+        window: Period,
+        filters: tuple[UsageFilter, ...] = (),
+        away: tuple[Away, ...] = (),
     ) -> UsageKey:
         """Name the quantity of some accounts' usage in a window."""
-        return UsageKey(self.aggregation.id, account_ids, window, self.segment, filters)
+        return UsageKey(self.aggregation.id, account_ids, window, self.segment, filters, away)
 
     def unknown_dimension(self, filters: Collection[UsageFilter]) -> str | None:
         """Give a dimension of filters that the meter does not have, if there is one."""
@@ -193,9 +216,9 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
 class PlanTerms(Terms, frozen=True, kw_only=True):
     """An account plan that falls on the bill, with all it refers to; also a plan of an attached group.
 
-    own, inherited: pricings of the plan and of its template. account_ids: whose usage it prices — the
-    account's, and pooled children's. own_counters, inherited_counters: the same of counters' pricings.
-    child_codes: codes of the pooled children.
+    own, inherited: pricings of the plan and of its template. own_counters, inherited_counters: of counters.
+    account_ids: whose usage it ever prices, the account's and children's. away: when children are on a plan
+    of their own, where that is not always. child_codes: by account.
     custom_fields: by the names that compound aggregations read them by; empty where there are none.
     usage_filters: its contract's, which usage has to pass to be priced.
     """
@@ -209,6 +232,7 @@ class PlanTerms(Terms, frozen=True, kw_only=True):
     inherited_counters: tuple[PricedCounter, ...] = ()
     custom_fields: Mapping[str, Value] = {}
     child_codes: Mapping[str, str] = {}
+    away: Mapping[str, tuple[Period, ...]] = {}
     usage_filters: tuple[UsageFilter, ...] = ()
 
     @property
@@ -222,11 +246,31 @@ class PlanTerms(Terms, frozen=True, kw_only=True):
         """The pricing currency."""
         return self.template.currency
 
+    def pool(self, window: Period) -> Pool:
+        """Give whose usage it prices in a window: a child's while it has no plan of its own (§17)."""
+        if not self.away:
+            return Pool(self.account_ids)
+        there = tuple(a for a in self.account_ids if any(window.outside(self.away.get(a, ()))))
+        taken = ((a, window.intersect(span)) for a in there for span in self.away.get(a, ()))
+        return Pool(there, tuple(Away(a, span) for a, span in taken if not span.is_empty))
+
+    def pooled_throughout(self, period: BillingPeriod) -> Self:
+        """Give the terms for the accounts that pool for all of a period: counters have no part of one."""
+        if not self.away:
+            return self
+        span = self.active.intersect(period.dates.instants(self.zone))
+        steady = self.pool(span).steady
+        return msgspec.structs.replace(self, account_ids=steady, away={})
+
     @property
     def is_pooled(self) -> bool:
         """Tell whether what it prices is told apart by account."""
-        summed = self.account_plan.child_billing_mode is ChildBillingMode.PARENT_SUMMARY
-        return len(self.account_ids) > 1 and not summed
+        return len(self.account_ids) > 1 and not self.shows_one_line
+
+    @property
+    def shows_one_line(self) -> bool:
+        """Tell whether what a family used is one line, for all of it."""
+        return self.account_plan.child_billing_mode is ChildBillingMode.PARENT_SUMMARY
 
     @property
     def standing_charge(self) -> Fixed:

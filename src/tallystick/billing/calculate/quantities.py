@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import msgspec
 
-from tallystick.billing.calculate.inputs import BillInputs, Part, PlanTerms, PricedAggregation
-from tallystick.billing.derivation import CalculatedFrom, InputFrom, UsageSource
+from tallystick.billing.calculate.inputs import BillInputs, Part, PlanTerms, Pool, PricedAggregation
+from tallystick.billing.derivation import AwayFrom, CalculatedFrom, InputFrom, UsageSource
 from tallystick.billing.errors import UsageFilterUnknown
 from tallystick.calc.errors import CalculationError
 from tallystick.calc.expression import Compiled, compile_expression
@@ -34,7 +34,7 @@ def quantity_of(
     terms: PlanTerms,
     priced: PricedAggregation,
     window: Period,
-    account_ids: tuple[str, ...],
+    pool: Pool,
 ) -> Quantity | None:
     """Give the quantity of some accounts in a window; None means that there is nothing to price.
 
@@ -42,13 +42,13 @@ def quantity_of(
     """
     of = priced.aggregation
     if isinstance(of, CompoundAggregation):
-        return _calculated(inputs, terms, of, priced.parts, window, account_ids)
+        return _calculated(inputs, terms, of, priced.parts, window, pool)
     part = priced.parts[0]
-    found = _found(inputs, terms, part, window, account_ids)
+    found = _found(inputs, terms, part, window, pool)
     amount = quantity_or_default(found, of.default_value)
     if amount is None:
         return None
-    return Quantity(amount, found is None, _source(terms, part, window, account_ids, priced.pricing.segment))
+    return Quantity(amount, found is None, _source(terms, part, window, pool, priced.pricing.segment))
 
 
 def _calculated(
@@ -57,7 +57,7 @@ def _calculated(
     compound: CompoundAggregation,
     parts: tuple[Part, ...],
     window: Period,
-    account_ids: tuple[str, ...],
+    pool: Pool,
 ) -> Quantity | None:
     """Evaluate a compound aggregation on base values: quantityPerUnit and rounding of its parts do not count.
 
@@ -67,14 +67,14 @@ def _calculated(
     values: dict[str, Value] = {**terms.custom_fields, **_own_fields(compound)}
     sources: dict[str, UsageSource] = {}
     for part in parts:
-        found = _found(inputs, terms, part, window, account_ids)
+        found = _found(inputs, terms, part, window, pool)
         amount = quantity_or_default(found, part.aggregation.default_value)
         if amount is None and not compound.evaluate_null_aggregations:
             return None
         name = f"aggregation.{part.aggregation.code}"
         values[name] = amount
         segment = None if part.segment is None else part.aggregation.segments[part.segment]
-        sources[name] = _source(terms, part, window, account_ids, segment)
+        sources[name] = _source(terms, part, window, pool, segment)
     result = _evaluated(inputs, compound, values)
     if result is None:
         return None
@@ -119,21 +119,19 @@ def _own_fields(compound: CompoundAggregation) -> dict[str, Value]:
     return {f"compoundAggregation.customfields.{k}": as_value(v) for k, v in compound.custom_fields.items()}
 
 
-def _found(
-    inputs: BillInputs, terms: PlanTerms, part: Part, window: Period, account_ids: tuple[str, ...]
-) -> Decimal | None:
+def _found(inputs: BillInputs, terms: PlanTerms, part: Part, window: Period, pool: Pool) -> Decimal | None:
     """Give what was aggregated. Raises UsageFilterUnknown, CustomSqlFailed."""
     unknown = part.unknown_dimension(terms.usage_filters)
     if unknown is not None:
         raise UsageFilterUnknown(unknown, part.meter.code)
-    return inputs.quantities.get(part.key(account_ids, window, terms.usage_filters))
+    return inputs.quantities.get(part.key(pool.account_ids, window, terms.usage_filters, pool.away))
 
 
 def _source(
     terms: PlanTerms,
     part: Part,
     window: Period,
-    account_ids: tuple[str, ...],
+    pool: Pool,
     segment: Mapping[str, str] | None,
 ) -> UsageSource:
     aggregation: Aggregation = part.aggregation
@@ -146,7 +144,8 @@ def _source(
         field=aggregation.target_field,
         start=window.start,
         end=window.end,
-        account_ids=account_ids,
+        account_ids=pool.account_ids,
+        away=tuple(AwayFrom.of(each, terms.child_codes) for each in pool.away),
         segment=dict(segment) if segment else None,
         sql=aggregation.custom_sql,
         filters=terms.usage_filters,

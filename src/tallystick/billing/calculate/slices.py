@@ -10,7 +10,14 @@ from typing import TypeVar
 import msgspec
 
 from tallystick.accounts.contract import UsageFilter
-from tallystick.billing.calculate.inputs import Part, PlanTerms, PricedAggregation, PricedCounter, UsageKey
+from tallystick.billing.calculate.inputs import (
+    Part,
+    PlanTerms,
+    Pool,
+    PricedAggregation,
+    PricedCounter,
+    UsageKey,
+)
 from tallystick.kernel.periods import BillingPeriod, Period, billing_period
 from tallystick.pricing.pricing import PricingType
 
@@ -28,17 +35,19 @@ class UsageSlice(msgspec.Struct, frozen=True):
     history: tuple[Period, ...] = ()
     filters: tuple[UsageFilter, ...] = ()
 
-    def keys(self, account_ids: tuple[str, ...]) -> Iterator[tuple[Part, UsageKey]]:
-        """Name the usage that falls into it, and into the earlier stretches."""
-        yield from self.own_keys(account_ids)
+    def keys(self, terms: PlanTerms) -> Iterator[tuple[Part, UsageKey]]:
+        """Name the usage of it and of the earlier stretches; each account's, where it is told apart."""
+        pool = terms.pool(self.window)
+        yield from self._keys(self.window, pool)
+        if terms.is_pooled:
+            for account_id in pool.account_ids:
+                yield from self._keys(self.window, pool.own(account_id))
         for window in self.history:
-            for part in self.priced.parts:
-                yield part, part.key(account_ids, window, self.filters)
+            yield from self._keys(window, terms.pool(window))
 
-    def own_keys(self, account_ids: tuple[str, ...]) -> Iterator[tuple[Part, UsageKey]]:
-        """Name the usage that falls into it."""
+    def _keys(self, window: Period, pool: Pool) -> Iterator[tuple[Part, UsageKey]]:
         for part in self.priced.parts:
-            yield part, part.key(account_ids, self.window, self.filters)
+            yield part, part.key(pool.account_ids, window, self.filters, pool.away)
 
 
 def usage_slices(terms: PlanTerms, period: BillingPeriod) -> list[UsageSlice]:
@@ -72,7 +81,7 @@ def held_windows(own: Iterable[P], inherited: Iterable[P], billed: Period) -> It
             yield priced, window
     for priced in inherited:
         window = billed.intersect(Period.of(priced.pricing.start_date, priced.pricing.end_date))
-        for left in outside(window, held.get(priced.key, [])):
+        for left in window.outside(held.get(priced.key, [])):
             yield priced, left
 
 
@@ -85,19 +94,6 @@ def _place(each: PricedAggregation) -> tuple[bool, str, int, datetime, str]:
     pricing, segment = each.pricing, -1 if each.segment is None else each.segment
     is_credit = pricing.type is not PricingType.DEBIT
     return is_credit, each.aggregation.name, segment, pricing.start_date, pricing.id
-
-
-def outside(span: Period, taken: Iterable[Period]) -> Iterator[Period]:
-    """Give the parts of `span` that none of `taken` covers, in order. taken: apart."""
-    start = span.start
-    for each in sorted(taken, key=lambda period: period.start):
-        if each.start > start:
-            part = Period(start, min(each.start, span.end))
-            if not part.is_empty:
-                yield part
-        start = max(start, min(each.end, span.end))
-    if start < span.end:
-        yield Period(start, span.end)
 
 
 def _history(

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from tallystick.billing.calculate.break_down import shares_of
 from tallystick.billing.calculate.draft import Draft, DraftLine, Share, band_shares, bands_of, line_key
-from tallystick.billing.calculate.inputs import BillInputs, PlanTerms, PricedAggregation
+from tallystick.billing.calculate.inputs import BillInputs, PlanTerms, Pool, PricedAggregation
 from tallystick.billing.calculate.quantities import quantity_of
 from tallystick.billing.calculate.slices import UsageSlice, usage_slices
 from tallystick.billing.derivation import Derivation, UnitsFrom
@@ -33,7 +33,7 @@ def rate_usage(draft: Draft) -> Draft:
 
 def _line(inputs: BillInputs, terms: PlanTerms, piece: UsageSlice) -> Iterator[DraftLine]:
     aggregation, pricing = piece.priced.aggregation, piece.priced.pricing
-    found = quantity_of(inputs, terms, piece.priced, piece.window, terms.account_ids)
+    found = quantity_of(inputs, terms, piece.priced, piece.window, terms.pool(piece.window))
     if found is None:
         return
     units = _units(piece.priced, found.amount)
@@ -87,18 +87,23 @@ def _shares(inputs: BillInputs, terms: PlanTerms, piece: UsageSlice) -> tuple[Sh
     """Find what each of the pooled accounts used, where their lines are to be told apart."""
     if not terms.is_pooled or piece.priced.pricing.type is PricingType.GLOBAL_CREDIT:
         return ()
+    pool = terms.pool(piece.window)
     return shares_of(
         [
-            Share(account_id, terms.child_codes.get(account_id), _used(inputs, terms, piece, account_id))
-            for account_id in terms.account_ids
+            Share(
+                account_id,
+                terms.child_codes.get(account_id),
+                _used(inputs, terms, piece, pool.own(account_id)),
+            )
+            for account_id in pool.account_ids
         ]
     )
 
 
-def _used(inputs: BillInputs, terms: PlanTerms, piece: UsageSlice, account_id: str) -> Decimal:
+def _used(inputs: BillInputs, terms: PlanTerms, piece: UsageSlice, own: Pool) -> Decimal:
     """Give one account's quantity; zero where there is none, or none can be calculated of it alone."""
     try:
-        found = quantity_of(inputs, terms, piece.priced, piece.window, (account_id,))
+        found = quantity_of(inputs, terms, piece.priced, piece.window, own)
     except CalculationError:
         return ZERO
     return ZERO if found is None or found.is_default else found.amount
@@ -118,7 +123,7 @@ def units_before(inputs: BillInputs, terms: PlanTerms, piece: UsageSlice) -> Dec
     """Add up the units of earlier periods, where tiers span the plan; None when none was ever rated."""
     if not piece.history:
         return None
-    earlier = [quantity_of(inputs, terms, piece.priced, w, terms.account_ids) for w in piece.history]
+    earlier = [quantity_of(inputs, terms, piece.priced, w, terms.pool(w)) for w in piece.history]
     rated = [max(_units(piece.priced, found.amount), ZERO) for found in earlier if found is not None]
     return sum(rated, ZERO) if rated else None
 

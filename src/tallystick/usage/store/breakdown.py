@@ -11,7 +11,7 @@ from tallystick.kernel.errors import invariant
 from tallystick.kernel.periods import Period
 from tallystick.platform.clickhouse import sql
 from tallystick.rating.method import Method
-from tallystick.usage.store.model import ANY, Filter, Slot, SlotKind
+from tallystick.usage.store.model import ANY, Away, Filter, Slot, SlotKind
 from tallystick.usage.store.queries import (
     chosen,
     filter_sql,
@@ -64,7 +64,7 @@ class Breakdown(msgspec.Struct, frozen=True, kw_only=True):
     windows: tuple[Period, ...]
     figures: tuple[Asked, ...]
     told: tuple[Told, ...] = ()
-    filters: tuple[Filter, ...] = ()
+    filters: tuple[Filter | Away, ...] = ()
     segments: tuple[Mapping[Slot, str], ...] = ()
     segment: int | None = None
     limit: int

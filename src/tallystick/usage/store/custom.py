@@ -15,7 +15,7 @@ from tallystick.kernel.decimals import RoundingMode, round_to
 from tallystick.kernel.errors import Invalid
 from tallystick.kernel.periods import Period
 from tallystick.platform.clickhouse.errors import ClickHouseRefused, ClickHouseUnavailable
-from tallystick.usage.store.model import DECIMAL_PLACES, Filter, Slot, SlotKind, fits
+from tallystick.usage.store.model import DECIMAL_PLACES, Away, Filter, Slot, SlotKind, fits
 from tallystick.usage.store.queries import chosen, inside, segment_sql
 from tallystick.usage.store.schema import TABLE, slot_sql
 
@@ -58,7 +58,7 @@ class CustomQuery(msgspec.Struct, frozen=True, kw_only=True):
     columns: Mapping[str, Slot]
     segments: tuple[Mapping[Slot, str], ...] = ()
     segment: int | None = None
-    filters: tuple[Filter, ...] = ()
+    filters: tuple[Filter | Away, ...] = ()
 
 
 def number(org_id: str, query: CustomQuery) -> str:

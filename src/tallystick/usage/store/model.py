@@ -73,6 +73,13 @@ class Filter(msgspec.Struct, frozen=True):
     include: bool = True
 
 
+class Away(msgspec.Struct, frozen=True):
+    """Leave out one account's measurements in a window; time-weighted, its levels count for nothing then."""
+
+    account_id: str
+    window: Period
+
+
 class UsageQuery(msgspec.Struct, frozen=True, kw_only=True):
     """One aggregation over one meter's measurements, for every account and window at once.
 
@@ -91,7 +98,7 @@ class UsageQuery(msgspec.Struct, frozen=True, kw_only=True):
     windows: tuple[Period, ...]
     field: Slot | None = None
     account_ids: tuple[str, ...] | None = None
-    filters: tuple[Filter, ...] = ()
+    filters: tuple[Filter | Away, ...] = ()
     segments: tuple[Mapping[Slot, str], ...] = ()
     group_by: tuple[Slot, ...] = ()
     per_account: bool = True

@@ -10,7 +10,7 @@ from tallystick.kernel.errors import invariant
 from tallystick.kernel.periods import Period
 from tallystick.platform.clickhouse import sql
 from tallystick.rating.method import Method
-from tallystick.usage.store.model import ANY, DECIMAL_PLACES, Filter, Slot, SlotKind, UsageQuery
+from tallystick.usage.store.model import ANY, DECIMAL_PLACES, Away, Filter, Slot, SlotKind, UsageQuery
 from tallystick.usage.store.schema import DATABASE, LOCAL, TABLE, slot_sql
 
 # One number: a pair of instants is compared three to five times slower. A receipt has 17 digits at most.
@@ -163,7 +163,9 @@ def value_sql(method: Method, field: str | None) -> tuple[str, str]:
     return _NUMBERS[method].format(field=field), counted
 
 
-def chosen(org_id: str, meter_id: str, account_ids: Sequence[str] | None, filters: Sequence[Filter]) -> str:
+def chosen(
+    org_id: str, meter_id: str, account_ids: Sequence[str] | None, filters: Sequence[Filter | Away]
+) -> str:
     """Write the condition of one meter's measurements, of these accounts, that pass the filters."""
     terms = [f"org_id = {sql.uuid(org_id)}", f"meter_id = {sql.uuid(meter_id)}"]
     if account_ids is not None:
@@ -177,8 +179,10 @@ def whole(windows: Sequence[Period]) -> Period:
     return Period(min(w.start for w in windows), max(w.end for w in windows))
 
 
-def filter_sql(each: Filter) -> str:
+def filter_sql(each: Filter | Away) -> str:
     """Write a filter's condition, never NULL."""
+    if isinstance(each, Away):
+        return f"NOT (account_id = {sql.uuid(each.account_id)} AND {inside(each.window)})"
     invariant(each.slot.kind is SlotKind.TEXT, "filters look at texts")
     found = f"ifNull({slot_sql(each.slot)} IN ({sql.texts(each.values)}), 0)" if each.values else "0"
     return found if each.include else f"NOT {found}"

@@ -5,12 +5,13 @@ in it. A measurement without a value changes nothing; of several at one instant 
 """
 # ruff: noqa: S608 - SQL is what this file writes; every value passes platform.clickhouse.sql
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Final
 
 from tallystick.kernel.periods import Period
 from tallystick.platform.clickhouse import sql
-from tallystick.usage.store.model import DECIMAL_PLACES, UsageQuery
+from tallystick.usage.store.model import DECIMAL_PLACES, Away, UsageQuery
 from tallystick.usage.store.queries import ORDER, check, chosen, inside, segment_sql, whole
 from tallystick.usage.store.schema import TABLE, slot_sql
 
@@ -59,7 +60,8 @@ def _changes(org_id: str, query: UsageQuery, series: dict[str, str], span: Perio
     level = slot_sql(query.field) if query.field else "NULL"
     selected = ", ".join(f"{expression} AS {name}" for name, expression in series.items())
     of_segment = " AND segment >= 0" if query.segments else ""
-    mine = chosen(org_id, query.meter_id, query.account_ids, query.filters)
+    filters = [each for each in query.filters if not isinstance(each, Away)]  # `_windows` leaves those out
+    mine = chosen(org_id, query.meter_id, query.account_ids, filters)
     rows = f"{mine} AND isNotNull({level}){of_segment}"
     start = sql.instant_ms(span.start)
     return (
@@ -73,10 +75,28 @@ def _changes(org_id: str, query: UsageQuery, series: dict[str, str], span: Perio
 
 
 def _windows(query: UsageQuery) -> str:
-    """List the windows that a level held in, each as (number, start, end) in milliseconds."""
+    """List the windows that a level held in, each as (number, start, end) in milliseconds.
+
+    What is left of them, for an account that is away for some time.
+    """
+    away: dict[str, list[Period]] = {}
+    for each in query.filters:
+        if isinstance(each, Away):
+            away.setdefault(each.account_id, []).append(each.window)
+    windows = _listed(enumerate(query.windows))
+    if away:
+        own = (
+            f"account_id = {sql.uuid(account_id)}, "
+            + _listed((at, left) for at, window in enumerate(query.windows) for left in window.outside(taken))
+            for account_id, taken in away.items()
+        )
+        windows = f"multiIf({', '.join(own)}, {windows})"
+    return f"arrayFilter(at -> least(until_ms, at.3) > greatest(from_ms, at.2), {windows})"
+
+
+def _listed(windows: Iterable[tuple[int, Period]]) -> str:
     listed = ", ".join(
         f"({position}, {sql.milliseconds(window.start)}, {sql.milliseconds(window.end)})"
-        for position, window in enumerate(query.windows)
+        for position, window in windows
     )
-    windows = f"CAST([{listed}], 'Array(Tuple(UInt32, Int64, Int64))')"
-    return f"arrayFilter(at -> least(until_ms, at.3) > greatest(from_ms, at.2), {windows})"
+    return f"CAST([{listed}], 'Array(Tuple(UInt32, Int64, Int64))')"
