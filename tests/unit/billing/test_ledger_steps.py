@@ -1,4 +1,4 @@
-"""Fees, charges, draw-downs and overage on a bill (semantics §18 to §20)."""
+"""Fees, charges, draw-downs and overage on a bill (semantics §18, §19, §20)."""
 
 from datetime import date
 from decimal import Decimal
@@ -14,16 +14,19 @@ from tallystick.balances.balance import BalanceLineItemType
 from tallystick.balances.charge import ChargeEntityType, ChargeLineItemType
 from tallystick.balances.commitment import CommitmentFee, CommitmentLineItemType
 from tallystick.billing.calculate import BillInputs, Draft, calculate_bill
-from tallystick.billing.calculate.fees import fees_on_dates, scheduled_fees
+from tallystick.billing.calculate.fees import fee_in_advance, fees_on_dates, scheduled_fees
 from tallystick.billing.calculate.inputs import CurrencyRule
 from tallystick.billing.calculate.ledger_inputs import Reserve
 from tallystick.billing.errors import NoConversionRate
+from tallystick.billing.explain import explain
+from tallystick.billing.lines import lines_of
 from tallystick.kernel.decimals import ZERO, RoundingMode
 from tallystick.kernel.zones import parse_zone
 from tallystick.organizations.organization_config import CreditType
 from tallystick.pricing.plan_group import PlanGroup
 from tallystick.pricing.pricing import PricingBand, PricingType
 from tests.unit.billing.drafts import (
+    BILL_ID,
     OnPlan,
     aggregation,
     amounts,
@@ -127,6 +130,21 @@ def test_fees_sum_to_what_is_outstanding(
     assert all(start <= fee.service.start.date() < fee.service.end.date() <= end for _, fee in found)
 
 
+@pytest.mark.parametrize(
+    ("own", "default", "expected"),
+    [(None, True, True), (None, False, False), (False, True, False), (True, False, True)],
+)
+def test_a_commitment_says_before_its_organization_whether_fees_are_in_advance(
+    own: bool | None,  # noqa: FBT001 - a table
+    default: bool,  # noqa: FBT001 - a table
+    expected: bool,  # noqa: FBT001 - a table
+) -> None:
+    """Semantics §18."""
+    made = commitment(commitment_fee_bill_in_advance=own).commitment
+    assert made is not None
+    assert fee_in_advance(made, default=default) is expected
+
+
 def test_dated_fees_are_as_agreed() -> None:
     agreed = [
         CommitmentFee(
@@ -170,9 +188,18 @@ def test_dated_fees_are_as_agreed() -> None:
         pytest.param(balance("0", allow_overdraft=True), "110.00", id="overdraft"),
         pytest.param(balance("200", start_date=utc(2024, 2, 1)), "0", id="begins later"),
         pytest.param(balance("200", end_date=utc(2024, 1, 1), start_date=utc(2023, 1, 1)), "0", id="ended"),
+        pytest.param(commitment(contract_id="contract"), "0", id="a contract's, for what is under none"),
+        pytest.param(commitment(product_ids=["other"]), "0", id="a commitment for another product"),
+        pytest.param(
+            commitment(end_date=date(2024, 1, 16)), "53.23", id="ends before the 16th: (100 + 10) x 15/31"
+        ),
+        pytest.param(
+            commitment(start_date=date(2023, 1, 1), end_date=date(2024, 1, 1)), "0", id="ended as it began"
+        ),
     ],
 )
 def test_what_a_reserve_covers(reserve: Reserve, covered: str) -> None:
+    """Semantics §18, §19: what it is for, while it is active; nothing is refunded of what is left."""
     draft = bill(reserve, on=OnPlan(prices=DOLLAR_A_GB, standing="10"))
     assert -sum((x.converted for x in draft.lines if x.drawn), ZERO) == D(covered)
     assert draft.total == D(110) - D(covered)
@@ -194,6 +221,29 @@ def test_charges_are_covered_by_balances_only_and_fees_by_nothing() -> None:
     draft = bill(commitment(), balance("600"), used="0", charges=(charge(), fee))
     assert drawn(draft) == [("BALANCE_CONSUMED", "-500.00")]
     assert draft.total == D(7)
+
+
+@pytest.mark.parametrize(
+    ("values", "line"),
+    [
+        pytest.param({}, ("500.00", 1, 500, "Onboarding"), id="an amount, by its name"),
+        pytest.param({"description": "Set-up"}, ("500.00", 1, 500, "Set-up"), id="its own text"),
+        pytest.param({"amount": D(-50)}, ("-50.00", 1, -50, "Onboarding"), id="a credit"),
+        pytest.param(
+            {"amount": None, "units": D(3), "unit_price": D("2.505")},
+            ("7.52", 3, D("7.515"), "Onboarding"),
+            id="3 x 2.505 = 7.515, rounded on the bill",
+        ),
+    ],
+)
+def test_a_charge_is_a_line(values: dict[str, Any], line: tuple[str, int, Decimal, str]) -> None:
+    """Semantics §20: its amount, or units at a price; its notes are for nobody's bill."""
+    made = charge(**{"notes": "for us only", **values})
+    draft = calculate_bill(with_ledger(OnPlan().bill(), charges=(made,)))
+    (shown,) = lines_of(draft, BILL_ID)
+    told = (f"{shown.converted_subtotal:f}", shown.units, shown.subtotal, shown.description)
+    assert told == line
+    assert "for us only" not in f"{shown} {explain(shown)}"
 
 
 def test_contract_charges_are_covered_by_the_contracts_commitment() -> None:
@@ -221,11 +271,27 @@ def test_credits_apply_in_the_accounts_order(order: tuple[str, ...], expected: l
     assert sorted(found) == sorted(expected)
 
 
-def test_the_reserve_that_ends_first_is_used_up_first() -> None:
-    late = balance("80", id="late", name="Late")
-    early = balance("80", id="early", name="Early", end_date=utc(2024, 6, 1))
+@pytest.mark.parametrize(
+    "earlier",
+    [
+        pytest.param({"end_date": utc(2024, 6, 1), "start_date": utc(2024, 1, 1)}, id="by end"),
+        pytest.param({"start_date": utc(2023, 6, 1)}, id="ending alike, by start"),
+        pytest.param({"dt_created": utc(2023, 6, 1)}, id="of the same days, by creation"),
+        pytest.param(
+            {"rollover_end_date": utc(2026, 1, 1), "start_date": utc(2023, 6, 1)},
+            id="by its own end, whatever rolls over",
+        ),
+    ],
+)
+def test_the_reserve_that_ends_first_is_used_up_first(earlier: dict[str, Any]) -> None:
+    """Semantics §19: by end, then start, then creation."""
+    late = balance("80", id="a-late", code="late", start_date=utc(2023, 12, 1))
+    early = balance("80", **{"id": "b-early", "start_date": utc(2023, 12, 1)} | earlier)
     draft = bill(late, early)
-    assert [(x.balance_id, x.converted) for x in draft.lines if x.drawn] == [("early", -80), ("late", -20)]
+    assert [(x.balance_id, x.converted) for x in draft.lines if x.drawn] == [
+        ("b-early", -80),
+        ("a-late", -20),
+    ]
 
 
 def test_a_product_credit_for_a_standing_charge_comes_before_what_is_drawn_for_it() -> None:
@@ -329,6 +395,13 @@ def test_counters_are_covered_before_usage() -> None:
     assert (len(described), described[-1]) == (2, "Balance Consumed: Gigabytes")
 
 
+def test_the_minimum_is_covered_after_usage() -> None:
+    """Semantics §18: 10 of standing charge, 100 of usage, and of 100 up to the minimum what is left, 5."""
+    draft = bill(balance("115"), on=OnPlan(prices=DOLLAR_A_GB, standing="10", minimum="200"))
+    covered = {f"{line.converted:f}" for line in draft.lines if line.drawn}
+    assert (covered, draft.total) == ({"-10.00", "-100.00", "-5.00"}, D(95))
+
+
 def test_another_currency_needs_a_rate_only_where_it_is_drawn() -> None:
     euros = balance("50", currency="EUR")
     with pytest.raises(NoConversionRate):
@@ -429,6 +502,26 @@ BANDED = [priced([("0", "0", "1")], overage_pricing_bands=BANDS)]
 )
 def test_what_is_beyond(reserve: Reserve, prices: Any, expected: list[tuple[str, str]]) -> None:
     assert amounts(bill(reserve, on=OnPlan(prices=prices))) == expected
+
+
+def test_a_family_reaches_the_bands_for_what_is_beyond_together() -> None:
+    """Semantics §17, §18: 60 of 220 are covered, 160 beyond: 100 x 3 + 60 x 2 = 420, as one block.
+
+    One child's alone; or 420 x 50/160 and x 110/160, of two that used 110 each.
+    """
+    bands = [
+        PricingBand(lower_limit=D(at), fixed_price=D(0), unit_price=D(p)) for at, p in ((0, 3), (100, 2))
+    ]
+    on = OnPlan(prices=[priced([("0", "0", "1")], overage_pricing_bands=bands)])
+    for used, covered, beyond in (
+        ({"account": "60", "east": "160"}, "60", ["420.00"]),
+        ({"account": "0", "east": "110", "west": "110"}, "60", ["131.25", "288.75"]),
+    ):
+        inputs = family(on, used, ChildBillingMode.PARENT_BREAKDOWN)
+        reserve = commitment(covered, separate_overage_usage=True)
+        found = calculate_bill(with_ledger(inputs, reserve)).lines
+        assert [f"{x.converted:f}" for x in found if x.line_item_type.value == "OVERAGE_USAGE"] == beyond
+        assert sum(x.units for x in found if x.derivation.is_of_usage) == sum(map(D, used.values()))
 
 
 def test_only_usage_is_beyond_and_the_last_that_says_something_decides() -> None:

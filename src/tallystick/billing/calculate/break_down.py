@@ -44,12 +44,12 @@ def _kept(line: DraftLine, places: int) -> Iterator[DraftLine]:
 def _split(line: DraftLine, places: int) -> list[DraftLine]:
     weights = [share.quantity for share in line.shares]
     amounts = allocate(line.converted, weights, places)
-    subtotals, units = _exactly(line.subtotal, weights), _exactly(line.units, weights)
-    charges = [_charges(charge, weights) for charge in line.charges]
+    subtotals, units = exactly(line.subtotal, weights), exactly(line.units, weights)
+    charges = [charge_shares(charge, weights) for charge in line.charges]
     return [
         msgspec.structs.replace(
             line,
-            key=line.key if share.code is None else f"{line.key}:{share.account_id}",
+            key=line.key if share.code is None else child_key(line.key, share.account_id),
             child_account_id=share.account_id if share.code is not None else None,
             child_account_code=share.code,
             quantity=share.quantity,
@@ -72,12 +72,19 @@ def _split(line: DraftLine, places: int) -> list[DraftLine]:
     ]
 
 
-def _charges(charge: BandCharge, weights: Sequence[Decimal]) -> list[BandCharge]:
-    parts = zip(_exactly(charge.units, weights), _exactly(charge.amount, weights), strict=True)
+def child_key(key: str, account_id: str) -> str:
+    """Name a child's part of a pooled line, on whichever bill it is."""
+    return f"{key}:{account_id}"
+
+
+def charge_shares(charge: BandCharge, weights: Sequence[Decimal]) -> list[BandCharge]:
+    """Split what a band charges, so that units and amounts sum to it."""
+    parts = zip(exactly(charge.units, weights), exactly(charge.amount, weights), strict=True)
     return [BandCharge(charge.band, units, amount) for units, amount in parts]
 
 
-def _exactly(amount: Decimal, weights: Sequence[Decimal]) -> list[Decimal]:
+def exactly(amount: Decimal, weights: Sequence[Decimal]) -> list[Decimal]:
+    """Split what is not in whole cents; the parts sum to it."""
     return allocate(round_to(amount, EXACT_PLACES, RoundingMode.HALF_EVEN), weights, EXACT_PLACES)
 
 

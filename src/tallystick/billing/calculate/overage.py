@@ -6,13 +6,14 @@ from typing import TypeVar
 
 import msgspec
 
+from tallystick.billing.calculate.break_down import charge_shares, exactly
 from tallystick.billing.calculate.convert import billed, converted_to
 from tallystick.billing.calculate.draft import Draft, DraftLine, band_shares, bands_of
 from tallystick.billing.calculate.inputs import BillInputs, PlanTerms
 from tallystick.billing.calculate.ledger_inputs import Reserve
 from tallystick.billing.derivation import Derivation, OverageFrom
 from tallystick.billing.line_item import LineItemType
-from tallystick.kernel.decimals import ZERO, divide, round_to
+from tallystick.kernel.decimals import ZERO, allocate, divide, round_to
 from tallystick.pricing.pricing import PricingBand
 from tallystick.rating.bands import BandCharge, amount_of, rate_tiered
 from tallystick.rating.draw_down import split_charges
@@ -47,9 +48,12 @@ def charge_overage(draft: Draft, beyond: Iterable[Overage]) -> Draft:
             _add(surcharged, (each.line.key, reserve.of.id), said)
         else:
             _add(split, each.line.key, said)
+    parts = {key: _parts(each) for key, each in split.items()}
+    by_bands = _by_bands(draft.inputs, parts.values())
     lines: list[DraftLine] = []
     for line in draft.lines:
-        lines.extend(_split(draft.inputs, split[line.key]) if line.key in split else (line,))
+        told_apart = line.key in parts
+        lines.extend(_split(draft.inputs, parts[line.key], by_bands.get(line.key)) if told_apart else (line,))
     return draft.with_lines([*lines, *(_surcharge(draft.inputs, each) for each in surcharged.values())])
 
 
@@ -128,18 +132,77 @@ def _of(
 # --- lines of its own ---------------------------------------------------------------------------
 
 
-def _split(inputs: BillInputs, each: Overage) -> Iterator[DraftLine]:
-    """Leave on the usage line what was within, and give what was beyond a line of its own.
+class _Parts(msgspec.Struct, frozen=True, kw_only=True):
+    """A usage line told apart. kept, exact: what is within, as billed and in pricing currency."""
 
-    Units fall within in the order of the bands, as far as the amount within pays for them.
-    """
-    line, beyond, (reserve,) = each.line, each.amount, each.reserves
-    kept = line.converted - beyond
+    of: Overage
+    kept: Decimal
+    exact: Decimal
+    within: Sequence[BandCharge]
+    beyond: Sequence[BandCharge]
+
+    @property
+    def units(self) -> Decimal:
+        """The units that are beyond."""
+        return max(ZERO, _units(self.beyond))
+
+
+class _Priced(msgspec.Struct, frozen=True):
+    """What is beyond of a line, by the bands for it. amount: as it is billed."""
+
+    charges: Sequence[BandCharge]
+    exact: Decimal
+    amount: Decimal
+
+
+def _parts(each: Overage) -> _Parts:
+    """Tell apart what is within: units fall within in the order of the bands, as far as it pays for them."""
+    line = each.line
+    kept = line.converted - each.amount
     exact = divide(line.subtotal * kept, line.converted)
-    within, rest = split_charges(line.charges, max(ZERO, min(exact, amount_of(line.charges))))
-    if kept:
-        yield _within(inputs, line, kept, exact, within)
-    yield _beyond(inputs, line, beyond, line.subtotal - exact, rest, reserve)
+    within, beyond = split_charges(line.charges, max(ZERO, min(exact, amount_of(line.charges))))
+    return _Parts(of=each, kept=kept, exact=exact, within=within, beyond=beyond)
+
+
+def _by_bands(inputs: BillInputs, parts: Iterable[_Parts]) -> dict[str, _Priced]:
+    """Price what is beyond of each line by the bands for it: of pooled accounts as one block, split by units.
+
+    Rule: semantics §17, §18 — a family reaches the tiers that it reaches together, also beyond.
+    """
+    blocks: dict[tuple[object, ...], list[_Parts]] = {}
+    for each in parts:
+        line, (reserve,) = each.of.line, each.of.reserves
+        if overage_bands(line):
+            terms_key = line.terms.key if line.terms else None
+            block = reserve.of.id, terms_key, line.pricing_id, line.service.start
+            blocks.setdefault(block, []).append(each)
+    return {key: priced for block in blocks.values() for key, priced in _block(inputs, block)}
+
+
+def _block(inputs: BillInputs, block: Sequence[_Parts]) -> Iterator[tuple[str, _Priced]]:
+    first = block[0].of.line
+    charges = rate_tiered(sum((each.units for each in block), ZERO), bands_of(overage_bands(first)))
+    exact = amount_of(charges)
+    amount = billed(inputs, exact, first.currency)
+    if len(block) == 1:
+        yield first.key, _Priced(charges, exact, amount)
+        return
+    units = [each.units for each in block]
+    weights = units if any(units) else [each.of.amount for each in block]
+    exacts, amounts = exactly(exact, weights), allocate(amount, weights, inputs.rounding.places)
+    shares = [charge_shares(charge, weights) for charge in charges]
+    for i, each in enumerate(block):
+        own = tuple(of_band[i] for of_band in shares)
+        yield each.of.line.key, _Priced(own, exacts[i], amounts[i])
+
+
+def _split(inputs: BillInputs, parts: _Parts, by_bands: _Priced | None) -> Iterator[DraftLine]:
+    """Leave on the usage line what was within, and give what was beyond a line of its own."""
+    line = parts.of.line
+    if parts.kept:
+        yield _within(inputs, line, parts.kept, parts.exact, parts.within)
+    usual = _Priced(parts.beyond, line.subtotal - parts.exact, parts.of.amount)
+    yield _beyond(inputs, parts.of, parts.units, by_bands or usual, has_bands=by_bands is not None)
 
 
 def _within(
@@ -163,23 +226,16 @@ def _within(
 
 
 def _beyond(
-    inputs: BillInputs,
-    line: DraftLine,
-    beyond: Decimal,
-    exact: Decimal,
-    charges: Sequence[BandCharge],
-    reserve: Reserve,
+    inputs: BillInputs, each: Overage, units: Decimal, priced: _Priced, *, has_bands: bool
 ) -> DraftLine:
-    units = _units(charges)
-    bands = overage_bands(line)
-    if bands:
-        charges = rate_tiered(max(ZERO, units), bands_of(bands))
-        exact = amount_of(charges)
-        amount = billed(inputs, exact, line.currency)
-    else:
-        amount = beyond
+    line, (reserve,) = each.line, each.reserves
     why = OverageFrom(
-        of=line.converted, beyond=beyond, units=units, of_units=line.units, has_bands=bool(bands), is_own=True
+        of=line.converted,
+        beyond=each.amount,
+        units=units,
+        of_units=line.units,
+        has_bands=has_bands,
+        is_own=True,
     )
     usage = line.derivation
     made = _of(
@@ -192,7 +248,7 @@ def _beyond(
     changed = msgspec.structs.replace(
         made,
         currency=line.currency,
-        subtotal=exact,
+        subtotal=priced.exact,
         units=units,
         quantity=_quantity(line, units),
         unit=line.unit,
@@ -201,18 +257,18 @@ def _beyond(
         compound_aggregation_id=line.compound_aggregation_id,
         meter_id=line.meter_id,
         segment=line.segment,
-        charges=tuple(charges),
+        charges=tuple(priced.charges),
         quantity_per_unit=line.quantity_per_unit,
         derivation=Derivation(
             usage=usage.usage,
             calculation=usage.calculation,
             units=usage.units,
-            cumulative=True if bands else usage.cumulative,
-            bands=band_shares(charges),
+            cumulative=True if has_bands else usage.cumulative,
+            bands=band_shares(priced.charges),
             overage=why,
         ),
     )
-    return converted_to(inputs, changed, amount)
+    return converted_to(inputs, changed, priced.amount)
 
 
 def _units(charges: Iterable[BandCharge]) -> Decimal:
