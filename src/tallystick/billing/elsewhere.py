@@ -1,8 +1,8 @@
 """What a bill charges that stands on another bill already. Pure, but for what asks the stored bills.
 
-How bills are grouped may change after some were made. What moved from one bill to another may then stand
-on both: where the one that it left is locked, or is not made anew in the same run. When bills fall may
-change, too: then new periods are cut across those that are billed.
+How bills are grouped, and where a family's usage is shown, may change after some were made. What moved from
+one bill to another may then stand on both: where the one that it left is locked, or is not made anew in the
+same run. When bills fall may change, too: then new periods are cut across those that are billed.
 """
 
 from collections import defaultdict
@@ -13,14 +13,17 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, exists, func, select
 
+from tallystick.accounts.account_plan import ChildBillingMode
 from tallystick.billing.bill import Bill, BillStatus
 from tallystick.billing.calculate import Draft
+from tallystick.billing.calculate.break_down import child_key
+from tallystick.billing.calculate.inputs import PlanTerms
 from tallystick.billing.diff import Existing
 from tallystick.billing.due import CONSOLIDATED, is_consolidated
 from tallystick.billing.errors import BilledAlready, BilledBefore, BilledTwice
 from tallystick.billing.line_item import LineItem, LineItemType
 from tallystick.billing.lines import line_id
-from tallystick.billing.store import key_of, lines_by_bill
+from tallystick.billing.store import key_of, lines_by_bill, stored_bills
 from tallystick.kernel.periods import DateSpan, Period
 from tallystick.kernel.zones import parse_zone
 from tallystick.platform.resources import Transaction, resource_of
@@ -34,10 +37,10 @@ def without_doubles(
 ) -> tuple[list[Draft], list[tuple[Draft, BilledAlready]]]:
     """Part drafts from those that charge what another stored bill of the same end keeps charging.
 
-    existing: the stored bills of these accounts and ends, of all groupings. A bill of this run loses what
-    has moved away from it, unless it is locked. A pending bill of before consolidation was switched on, or
-    off, is left as it is beside a fresh one (semantics §22); a schedule starts none, and passes over what is
-    on such bills. Gives what may be saved, and what is refused.
+    existing: the stored bills of these accounts and their `relatives` and of these ends, of all groupings. A
+    bill of this run loses what has moved away from it, unless it is locked. A pending bill of before
+    consolidation was switched on, or off, is left as it is beside a fresh one (semantics §22); a schedule
+    starts none, and passes over what is on such bills. Gives what may be saved, and what is refused.
     """
     kept, refused = list(drafts), list[tuple[Draft, BilledAlready]]()
     while doubled := _doubled(kept, existing, is_scheduled=is_scheduled):
@@ -58,19 +61,53 @@ def _doubled(drafts: Sequence[Draft], existing: Stored, *, is_scheduled: bool) -
     found: list[tuple[Draft, Bill]] = []
     for draft in drafts:
         beside = others.get((draft.inputs.account.id, draft.inputs.head.dates.end), ())
-        looked_at = (x for x in beside if is_scheduled or not _is_left_alone(draft, x.bill))
+        looked_at = [x for x in beside if is_scheduled or not _is_left_alone(draft, x.bill)]
+        end = draft.inputs.head.dates.end
+        looked_at += [each for account_id in relatives(draft) for each in others.get((account_id, end), ())]
         other = next((each.bill for each in looked_at if _doubles(draft, each)), None)
         if other is not None:
             found.append((draft, other))
     return found
 
 
+def bills_beside(tx: Transaction, drafts: Sequence[Draft]) -> dict[tuple[Any, ...], Existing]:
+    """Load the stored bills of accounts on whose bills the usage of these may stand, of the same ends."""
+    wanted = {(account_id, d.inputs.head.dates.end) for d in drafts for account_id in relatives(d)}
+    return stored_bills(tx, wanted)
+
+
+def relatives(draft: Draft) -> list[str]:
+    """Give the accounts on whose bills a family's usage may stand that this bill shows (semantics §17).
+
+    Of a child's own bill its parent; of a parent's its children, unless they are billed by themselves.
+    """
+    found: set[str] = set()
+    for terms in draft.inputs.plans:
+        attached = terms.account_plan
+        if terms.billed_child is not None:
+            found.add(attached.account_id)
+        elif attached.child_billing_mode is not ChildBillingMode.CHILD:
+            found.update(terms.account_ids[1:])
+    return sorted(found)
+
+
 def _doubles(draft: Draft, other: Existing) -> bool:
+    if other.bill.account_id != draft.inputs.account.id:
+        return any(line_id(other.bill.id, key) in other.lines for key in _names(draft, other.bill.account_id))
     if other.bill.grouping == draft.inputs.head.grouping:
         return False
     # Draw-downs may well be on several bills, and charges know the one that they are on.
     own = (x for x in draft.lines if x.terms is not None or x.line_item_type is LineItemType.COMMITMENT_FEE)
     return any(line_id(other.bill.id, line.key) in other.lines for line in own)
+
+
+def _names(draft: Draft, account_id: str) -> Iterator[str]:
+    """Give what a child's part of pooled usage is called: on its own bill, and on its parent's."""
+    for line in draft.lines:
+        if line.child_account_id is not None:
+            yield line.key
+        elif isinstance(line.terms, PlanTerms) and line.terms.shows_one_line and line.derivation.is_of_usage:
+            yield child_key(line.key, account_id)
 
 
 class Billed(msgspec.Struct, frozen=True):

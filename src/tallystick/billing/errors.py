@@ -176,7 +176,7 @@ class BilledAlready(Conflict):
 
     def __init__(self, bill_id: str) -> None:
         super().__init__(
-            f"The bill {bill_id} of the same day charges some of this already, and is grouped otherwise."
+            f"The bill {bill_id} of the same day charges some of this already."
             " Make that bill anew or delete it, then run again.",
             bill_id=bill_id,
         )

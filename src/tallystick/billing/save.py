@@ -13,7 +13,7 @@ from tallystick.billing.bill_config import lock_date
 from tallystick.billing.calculate import Draft, DraftLine
 from tallystick.billing.calculate.memos import with_memos
 from tallystick.billing.diff import BillChange, Existing, Outcome, Stamp, create_bill, diff_bill
-from tallystick.billing.elsewhere import without_doubles, without_overlaps
+from tallystick.billing.elsewhere import bills_beside, without_doubles, without_overlaps
 from tallystick.billing.errors import LeftOver
 from tallystick.billing.failure import bill_failures
 from tallystick.billing.ledger_save import save_charges, save_draws, settle_draws
@@ -82,9 +82,9 @@ def save_bills(tx: Transaction, drafts: Sequence[Draft], failures: Sequence[Fail
     is_open = [_is_open(existing.get(key_of(draft.inputs)), draft, closed_until, stamp) for draft in drafts]
     closed = compress(drafts, (not each for each in is_open))
     left_over = [_left_over(draft, existing.get(key_of(draft.inputs))) for draft in closed]
-    open_drafts, doubled = without_doubles(
-        [*compress(drafts, is_open)], existing, is_scheduled=stamp.keeps_approved
-    )
+    to_save = [*compress(drafts, is_open)]
+    beside = {**bills_beside(tx, to_save), **existing}
+    open_drafts, doubled = without_doubles(to_save, beside, is_scheduled=stamp.keeps_approved)
     open_drafts, before = without_overlaps(tx, open_drafts, existing)
     settled, refused = _settled(tx, open_drafts, existing)
     failures = [

@@ -5,7 +5,8 @@ does not allow, and exact, for JSON numbers become numeric digit by digit.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import date
 from functools import cache
 from typing import Any
 
@@ -52,11 +53,18 @@ def existing_bills(
     tx: Transaction, wanted: Sequence[BillInputs], *, lock: bool = True
 ) -> dict[tuple[Any, ...], Existing]:
     """Load the stored bills of these accounts and periods with their lines, by `bill_key`."""
+    return stored_bills(tx, {(w.account.id, w.head.dates.end) for w in wanted}, lock=lock)
+
+
+def stored_bills(
+    tx: Transaction, wanted: Collection[tuple[str, date]], *, lock: bool = False
+) -> dict[tuple[Any, ...], Existing]:
+    """Load the stored bills of these accounts and ends with their lines, by `bill_key`."""
     if not wanted:
         return {}
     table = resource_of(Bill).table
-    accounts = sorted({w.account.id for w in wanted})
-    ends = sorted({w.head.dates.end for w in wanted})
+    accounts = sorted({account_id for account_id, _ in wanted})
+    ends = sorted({end for _, end in wanted})
     statement = tx.select(Bill, among(table.c.account_id, accounts), table.c.end_date.in_(ends))
     bills = tx.load(Bill, statement.with_for_update() if lock else statement)
     lines = lines_by_bill(tx, [bill.id for bill in bills])

@@ -224,6 +224,37 @@ def test_a_child_that_used_nothing_has_no_bill_of_its_own(books: Books, parent_i
     assert bills_by_code(books).keys() == {"parent", "child", "own"}
 
 
+@pytest.mark.parametrize(
+    ("was", "becomes", "refused"),
+    [
+        pytest.param(MODES.CHILD, MODES.PARENT_BREAKDOWN, "parent", id="the child's bill is not in the run"),
+        pytest.param(MODES.CHILD, MODES.PARENT_SUMMARY, "parent", id="nor is it for one line"),
+        pytest.param(MODES.PARENT_BREAKDOWN, MODES.CHILD, "child", id="the parent's bill is locked"),
+    ],
+)
+def test_what_moves_within_a_family_is_not_billed_twice(
+    books: Books, parent_id: str, was: ChildBillingMode, becomes: ChildBillingMode, refused: str
+) -> None:
+    """Semantics §17: usage whose place changes is on one bill; the other fails until that is made anew."""
+    set_mode(books, parent_id, was)
+    books.run()
+    before = {code: bill.bill_total for code, bill in bills_by_code(books).items()}
+    if becomes is MODES.CHILD:
+        with books.database.transaction(books.org_id) as tx:
+            service.approve_bills(tx, [bills_by_code(books)["parent"].id])
+            service.lock_bill(tx, bills_by_code(books)["parent"].id)
+    set_mode(books, parent_id, becomes)
+    books.run()
+    assert {code: bill.bill_total for code, bill in bills_by_code(books).items()} == before
+    told = [each["newDto"] for each in books.told("billing.bill.failed")]
+    assert [(each["accountCode"], each["code"]) for each in told] == [(refused, "billed_already")]
+    if refused == "parent":
+        with books.database.transaction(books.org_id) as tx:
+            service.delete_bill(tx, bills_by_code(books)["child"].id)
+        books.run()
+        assert sum(bill.bill_total for bill in books.bills()) == sum(before.values())
+
+
 # --- children that get a plan of their own --------------------------------------------------------
 
 JAN_16, JAN_20 = datetime(2024, 1, 16, tzinfo=UTC), datetime(2024, 1, 20, tzinfo=UTC)
