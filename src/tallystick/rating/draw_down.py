@@ -1,9 +1,10 @@
 """Draw charges down from commitments and balances, in order, to the cent (semantics §18, §19)."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
-from itertools import pairwise
+from itertools import pairwise, product
 
 import msgspec
 
@@ -16,13 +17,14 @@ from tallystick.rating.bands import BandCharge
 class Pot(msgspec.Struct, frozen=True, kw_only=True):
     """What there is to draw on, in a currency of its own.
 
-    left: None draws without end. places: of its currency. rate: one unit of it in the billing currency.
+    places: of its currency. rate: one unit of it in the billing currency. is_endless: it may go below zero.
     """
 
     id: str
-    left: Decimal | None
+    left: Decimal
     places: int
     rate: Decimal = ONE
+    is_endless: bool = False
 
 
 class Fund(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,23 +89,24 @@ def draw_down(
     """Cover charges, each by the funds that are there for it, as far as they go.
 
     One fund after the other, in the order given, each through the charges in the order given; so the one that
-    comes first is used up first. A fund covers a charge only for its own days: the charge is cut by local
-    days, the parts sum to it. places: of the billing currency.
+    comes first is used up first. What may go below zero does so last, for what no fund has covered.
+    A fund covers a charge only for its own days: the charge is cut by local days, the parts sum to it.
+    places: of the billing currency.
     Every amount covered is in whole cents; in the pot's currency, too, so that what is drawn sums.
     Rule: semantics §18, §19.
     """
     by_id = {fund.id: fund for fund in funds}
     pieces = [piece for charge in charges for piece in _pieces(charge, by_id, places)]
-    spent: dict[str, Decimal] = {}
+    spent = _Spent()
     covers: dict[tuple[str, str], Cover] = {}
-    for fund in funds:
+    for is_below_zero, fund in product((False, True), funds):
         pot = pots[fund.pot]
-        drawn = ZERO
-        for cover in _covers(fund, pot, spent.get(pot.id, ZERO), pieces, places):
-            drawn += cover.drawn
+        limit = _limit(fund, pot, spent, is_below_zero=is_below_zero)
+        for cover in _covers(fund, pot, limit, pieces, places):
             before = covers.get((cover.key, cover.fund))
             covers[cover.key, cover.fund] = cover if before is None else _sum(before, cover)
-        spent[pot.id] = spent.get(pot.id, ZERO) + drawn
+            spent.of_pot[pot.id] += cover.drawn
+            spent.of_fund[fund.id] += cover.drawn
     order = {fund.id: i for i, fund in enumerate(funds)}
     return DrawDown(tuple(covers.values()), tuple(_uncovered(pieces, order)))
 
@@ -132,9 +135,31 @@ def _there(funds: Iterable[Fund], day: date) -> frozenset[str]:
     return frozenset(fund.id for fund in funds if fund.days.contains(day))
 
 
-def _covers(fund: Fund, pot: Pot, spent: Decimal, pieces: Iterable[_Piece], places: int) -> Iterator[Cover]:
-    """Let one fund cover what it may, until nothing is left of it."""
-    limit = _limit(fund, pot, spent)
+class _Spent:
+    """What was drawn so far, of pots and of funds, in the pots' currencies."""
+
+    def __init__(self) -> None:
+        self.of_pot: defaultdict[str, Decimal] = defaultdict(lambda: ZERO)
+        self.of_fund: defaultdict[str, Decimal] = defaultdict(lambda: ZERO)
+
+
+def _limit(fund: Fund, pot: Pot, spent: _Spent, *, is_below_zero: bool) -> Decimal | None:
+    """Give what a fund may draw at most, in the pot's currency; None is without end.
+
+    is_below_zero: what there is has been used up, of all funds.
+    """
+    if is_below_zero and not pot.is_endless:
+        return ZERO
+    left = None if is_below_zero else pot.left - spent.of_pot[pot.id]
+    most = None if fund.most is None else fund.most - spent.of_fund[fund.id]
+    limits = [each for each in (left, most) if each is not None]
+    return max(ZERO, min(limits)) if limits else None
+
+
+def _covers(
+    fund: Fund, pot: Pot, limit: Decimal | None, pieces: Iterable[_Piece], places: int
+) -> Iterator[Cover]:
+    """Let one fund cover what it may, until nothing is left of it. limit: in the pot's currency."""
     most = None if limit is None else round_to(limit * pot.rate, places, RoundingMode.DOWN)
     covered = drawn = ZERO
     for piece in pieces:
@@ -150,13 +175,6 @@ def _covers(fund: Fund, pot: Pot, spent: Decimal, pieces: Iterable[_Piece], plac
         piece.left -= amount
         yield Cover(key=piece.key, fund=fund.id, amount=amount, drawn=total - drawn)
         drawn = total
-
-
-def _limit(fund: Fund, pot: Pot, spent: Decimal) -> Decimal | None:
-    """Give what a fund may draw at most, in the pot's currency; None is without end."""
-    left = None if pot.left is None else pot.left - spent
-    limits = [most for most in (left, fund.most) if most is not None]
-    return max(ZERO, min(limits)) if limits else None
 
 
 def _uncovered(pieces: Iterable[_Piece], order: Mapping[str, int]) -> Iterator[Uncovered]:

@@ -33,8 +33,8 @@ def fund(name: str, span: DateSpan = YEAR, pot: str | None = None, most: str | N
     return Fund(id=name, pot=pot or name, days=span, most=D(most) if most else None)
 
 
-def pot(name: str, left: str | None, rate: str = "1", places: int = 2) -> Pot:
-    return Pot(id=name, left=None if left is None else D(left), places=places, rate=D(rate))
+def pot(name: str, left: str, rate: str = "1", places: int = 2, *, is_endless: bool = False) -> Pot:
+    return Pot(id=name, left=D(left), places=places, rate=D(rate), is_endless=is_endless)
 
 
 def drawn(charges: Sequence[Coverable], funds: Sequence[Fund], *pots: Pot) -> DrawDown:
@@ -57,11 +57,10 @@ def left(found: DrawDown) -> list[tuple[str, str]]:
         pytest.param("5800", [("u", "c", "5800")], [("u", "3400")], id="9200 - 5800 is beyond"),
         pytest.param("0", [], [("u", "9200")], id="used up before"),
         pytest.param("-10", [], [("u", "9200")], id="overdrawn before"),
-        pytest.param(None, [("u", "c", "9200")], [], id="without end"),
     ],
 )
 def test_a_fund_covers_as_far_as_it_goes(
-    available: str | None, covered: list[tuple[str, str, str]], beyond: list[tuple[str, str]]
+    available: str, covered: list[tuple[str, str, str]], beyond: list[tuple[str, str]]
 ) -> None:
     found = drawn([charge("u", "9200", "c")], [fund("c")], pot("c", available))
     assert (covers(found), left(found)) == (covered, beyond)
@@ -78,6 +77,34 @@ def test_the_first_fund_is_used_up_first_and_charges_in_their_order() -> None:
         ("other", "b", "3"),
     ]
     assert [(u.key, u.amount, u.funds) for u in found.uncovered] == [("other", D(2), ("b",))]
+
+
+@pytest.mark.parametrize(
+    ("left_of_a", "covered"),
+    [
+        pytest.param("10", [("u", "a", "70"), ("u", "b", "30")], id="10 + 30, and 60 below zero"),
+        pytest.param("0", [("u", "b", "30"), ("u", "a", "70")], id="30, and 70 below zero"),
+        pytest.param("-5", [("u", "b", "30"), ("u", "a", "70")], id="below zero already"),
+        pytest.param("80", [("u", "a", "80"), ("u", "b", "20")], id="80 + 20: nothing is overdrawn"),
+    ],
+)
+def test_what_may_go_below_zero_does_so_last(left_of_a: str, covered: list[tuple[str, str, str]]) -> None:
+    """Semantics §19: negative only once all that there is, of other funds too, is used up."""
+    found = drawn(
+        [charge("u", "100", "a", "b")],
+        [fund("a"), fund("b")],
+        pot("a", left_of_a, is_endless=True),
+        pot("b", "30"),
+    )
+    assert (covers(found), left(found)) == (covered, [])
+
+
+def test_what_rolls_over_is_capped_below_zero_too() -> None:
+    """100 of a main fund that ended, at most 80 after it: 310 - 100 = 210 are left, 130 of them beyond."""
+    funds = [fund("main", days(1, 10), "b"), fund("rollover", days(11, 31), "b", most="80")]
+    found = drawn([charge("u", "310", "main", "rollover")], funds, pot("b", "0", is_endless=True))
+    assert covers(found) == [("u", "main", "100"), ("u", "rollover", "80")]
+    assert left(found) == [("u", "130")]
 
 
 @pytest.mark.parametrize(
@@ -163,7 +190,7 @@ def test_nothing_is_lost_and_nothing_overdrawn(
         assert ZERO <= covered + beyond <= each.amount
     for one in pots.values():
         mine = [c for c in found.covers if c.fund == one.id]
-        assert sum((c.drawn for c in mine), ZERO) <= (one.left or ZERO)
+        assert sum((c.drawn for c in mine), ZERO) <= one.left
     for cover in found.covers:
         assert cover.amount == round_to(cover.amount, CENTS, RoundingMode.DOWN) > ZERO
         assert cover.drawn >= ZERO

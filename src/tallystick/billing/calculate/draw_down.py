@@ -125,7 +125,8 @@ def _pots(inputs: BillInputs, sources: Iterable[Source], coverable: Iterable[Cov
         if of.id not in pots or is_used:
             pots[of.id] = Pot(
                 id=of.id,
-                left=None if is_endless else left,
+                left=left,
+                is_endless=is_endless,
                 places=rule.places if rule else inputs.rounding.places,
                 rate=inputs.rate_from(of.currency) if is_used else ONE,
             )
