@@ -69,11 +69,23 @@ class BalanceChargeSchedule(Entity, kw_only=True):
     previous_run: Annotated[datetime | None, Computed()] = None
 
     def settle(self, tx: Transaction, old: Self | None) -> Self:
-        """Find its next run: the first one after the latest that was."""
+        """Find its next run: the one that stands, else the first one after the latest that was."""
         kept = self
         if old is not None:
-            kept = msgspec.structs.replace(self, balance_id=old.balance_id, previous_run=old.previous_run)
+            kept = msgspec.structs.replace(
+                self, balance_id=old.balance_id, previous_run=old.previous_run, next_run=old.next_run
+            )
+            if kept.timing == old.timing:
+                return kept
         return kept.rescheduled(parse_zone(tx.find(OrganizationConfig)[0].timezone))
+
+    @property
+    def timing(self) -> tuple[object, ...]:
+        """What says when it runs."""
+        return (
+            *(self.service_period_start_date, self.service_period_end_date, self.bill_epoch),
+            *(self.bill_frequency, self.bill_frequency_interval, self.bill_in_advance),
+        )
 
     def check(self) -> Iterator[Problem]:
         """It has one price, and days."""
@@ -94,10 +106,14 @@ class BalanceChargeSchedule(Entity, kw_only=True):
         cycle = self.bill_frequency.cycle(epoch, self.bill_frequency_interval)
         yield from charge_runs(service, cycle, zone, in_advance=self.bill_in_advance)
 
+    def instants(self, zone: tzinfo) -> Iterator[datetime]:
+        """Give when it runs, in order."""
+        return (run.at for run in self.runs(zone))
+
     def rescheduled(self, zone: tzinfo) -> Self:
         """Give it with the run that comes after its previous one."""
         before = self.previous_run
-        following = next((run.at for run in self.runs(zone) if before is None or run.at > before), None)
+        following = next((at for at in self.instants(zone) if before is None or at > before), None)
         return msgspec.structs.replace(self, next_run=following)
 
     def charge(self, balance: Balance, run: ChargeRun) -> Charge:

@@ -1,6 +1,6 @@
 """When schedules run, and what for: computed from their start, never from the run before. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from enum import StrEnum
 from itertools import count
@@ -79,6 +79,20 @@ def charge_runs(
         if not in_advance and part.end < at:
             day, at = local_date(part.end, zone), part.end
         yield ChargeRun(at, day, part)
+
+
+def run_beside(instants_: Iterable[datetime], at: datetime) -> tuple[datetime | None, datetime | None]:
+    """Give the run that is nearest to an instant, and the one after it. instants_: of all runs, in order.
+
+    A run is where it was computed, unless the organization's zone has changed since: then all are a little
+    earlier or later, and the one beside it is the same one.
+    """
+    found: datetime | None = None
+    for run in instants_:
+        if found is not None and abs(found - at) <= abs(run - at):
+            return found, run
+        found = run
+    return found, None
 
 
 def run_id(schedule_id: str, at: datetime) -> str:

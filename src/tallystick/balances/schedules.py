@@ -11,6 +11,7 @@ from tallystick.balances.balance_transaction import BalanceTransaction
 from tallystick.balances.charge import Charge
 from tallystick.balances.charge_schedule import BalanceChargeSchedule
 from tallystick.balances.ledger import amend_and_tell, post_transaction
+from tallystick.balances.runs import run_beside
 from tallystick.balances.transaction_schedule import BalanceTransactionSchedule
 from tallystick.events.declared import domain_event
 from tallystick.events.record import append_event
@@ -72,33 +73,29 @@ def _run_next(tx: Transaction, kind: type[Schedule], now: datetime) -> bool:
     found = tx.load(kind, due.limit(1).with_for_update())
     for schedule in found:
         zone = parse_zone(tx.find(OrganizationConfig)[0].timezone)
-        at = schedule.next_run
-        if at is None:  # only for the type: what is due has one
+        due_at = schedule.next_run
+        if due_at is None:  # only for the type: what is due has one
             continue
-        made = at
+        at, following = run_beside(schedule.instants(zone), due_at)
         try:
-            made = _make(tx, schedule, at, zone)
+            if at is not None:
+                _make(tx, schedule, at, zone)
         except Invalid as error:
             # It would fail again and again: the run is passed over, and told of.
-            failed = FailedRun(schedule_id=schedule.id, at=at, code=error.code, message=error.message)
+            failed = FailedRun(schedule_id=schedule.id, at=due_at, code=error.code, message=error.message)
             append_event(tx, FAILED, {"newDto": answer(failed)}, schedule.id)
-        moved = msgspec.structs.replace(schedule, previous_run=made).rescheduled(zone)
-        amend_and_tell(tx, schedule, previous_run=made, next_run=moved.next_run)
+        amend_and_tell(tx, schedule, previous_run=at or due_at, next_run=following)
     return bool(found)
 
 
-def _make(tx: Transaction, schedule: Schedule, at: datetime, zone: tzinfo) -> datetime:
-    """Make what a run makes, unless it is there; gives the instant of the run."""
+def _make(tx: Transaction, schedule: Schedule, at: datetime, zone: tzinfo) -> None:
+    """Make what the run at an instant makes, unless it is there."""
     if isinstance(schedule, BalanceTransactionSchedule):
         transaction = schedule.transaction(at)
         if tx.find_one(BalanceTransaction, id=transaction.id) is None:
             post_transaction(tx, schedule.balance_id, transaction)
-        return at
-    # The zone may have changed since the instant was computed: then the run is the one beside it.
-    run = min(schedule.runs(zone), key=lambda each: abs(each.at - at), default=None)
-    if run is None:
-        return at
+        return
+    run = next(each for each in schedule.runs(zone) if each.at == at)
     charge = schedule.charge(tx.get(Balance, schedule.balance_id), run)
     if tx.find_one(Charge, id=charge.id) is None:
         tx.create(charge)
-    return run.at

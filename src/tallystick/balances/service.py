@@ -105,7 +105,7 @@ def preview_transactions(
     """Give a schedule with what it would put in, and store nothing. Raises ResourceNotFound, InvalidBody."""
     schedule = _checked(tx, BalanceTransactionSchedule, balance_id, body)
     zone = parse_zone(tx.find(OrganizationConfig)[0].timezone)
-    runs = [*islice(schedule.runs(zone), first, first + size + 1)]
+    runs = [*islice(schedule.instants(zone), first, first + size + 1)]
     made = [schedule.transaction(at) for at in runs[:size]]
     token = str(first + size) if len(runs) > size else None
     return BalanceTransactionSchedulePreview(**msgspec.structs.asdict(schedule), data=made, next_token=token)

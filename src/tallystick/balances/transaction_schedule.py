@@ -64,11 +64,20 @@ class BalanceTransactionSchedule(Entity, kw_only=True):
     previous_run: Annotated[datetime | None, Computed()] = None
 
     def settle(self, tx: Transaction, old: Self | None) -> Self:
-        """Find its next run: the first one after the latest that was."""
+        """Find its next run: the one that stands, else the first one after the latest that was."""
         kept = self
         if old is not None:
-            kept = msgspec.structs.replace(self, balance_id=old.balance_id, previous_run=old.previous_run)
+            kept = msgspec.structs.replace(
+                self, balance_id=old.balance_id, previous_run=old.previous_run, next_run=old.next_run
+            )
+            if kept.timing == old.timing:
+                return kept
         return kept.rescheduled(parse_zone(tx.find(OrganizationConfig)[0].timezone))
+
+    @property
+    def timing(self) -> tuple[object, ...]:
+        """What says when it runs."""
+        return self.start_date, self.end_date, self.frequency, self.frequency_interval
 
     def check(self) -> Iterator[Problem]:
         """It has days."""
@@ -80,8 +89,8 @@ class BalanceTransactionSchedule(Entity, kw_only=True):
         if chosen_before != self.transaction_type_id:
             yield from usable_type(tx, self.transaction_type_id)
 
-    def runs(self, zone: tzinfo) -> Iterator[datetime]:
-        """Give all its runs, in order."""
+    def instants(self, zone: tzinfo) -> Iterator[datetime]:
+        """Give when it runs, in order."""
         if self.end_date <= self.start_date:
             return
         cycle = self.frequency.cycle(local_date(self.start_date, zone), self.frequency_interval)
@@ -90,7 +99,7 @@ class BalanceTransactionSchedule(Entity, kw_only=True):
     def rescheduled(self, zone: tzinfo) -> Self:
         """Give it with the run that comes after its previous one."""
         before = self.previous_run
-        following = next((at for at in self.runs(zone) if before is None or at > before), None)
+        following = next((at for at in self.instants(zone) if before is None or at > before), None)
         return msgspec.structs.replace(self, next_run=following)
 
     def transaction(self, at: datetime) -> BalanceTransaction:
