@@ -1,4 +1,7 @@
-"""Balances, commitments, charges and their schedules: what they keep, refuse and do by themselves."""
+"""Balances, commitments, charges and their schedules: what they keep, refuse and do by themselves.
+
+Semantics §18, §19, §20.
+"""
 
 from decimal import Decimal
 from typing import Any
@@ -262,7 +265,9 @@ FEE = {
         ),
         pytest.param({"lineItemTypes": ["AD_HOC"]}, {"lineItemTypes[0]": "unknown_value"}, id="no ad hoc"),
         pytest.param(
-            {"commitmentFeeDescription": "x" * 201}, {"commitmentFeeDescription": "wrong_length"}, id="text"
+            {"commitmentFeeDescription": "x" * 201, "productIds": ["x"] * 101},
+            {"commitmentFeeDescription": "wrong_length", "productIds": "wrong_length"},
+            id="a long text, and more than 100 products",
         ),
         pytest.param({"currency": "XXX"}, {"currency": "unknown_currency"}, id="no such currency"),
     ],
@@ -289,9 +294,8 @@ def test_fees_come_by_plan_or_by_dates(world: World, account: str) -> None:
 def test_commitments_are_listed_and_searched(world: World, account: str) -> None:
     product, other = world.product(), world.product("sea")
     all_products = world.post("commitments", commitment_body(account))["id"]
-    one = world.post("commitments", commitment_body(account, productIds=[product], endDate="2024-07-01"))[
-        "id"
-    ]
+    body = commitment_body(account, productIds=[product.upper()], endDate="2024-07-01")
+    one = world.post("commitments", body)["id"]  # an id is the same in capitals (semantics §1)
 
     def found(**filters: Any) -> list[str]:
         return [c["id"] for c in world.get("commitments", **filters)["data"]]
@@ -355,6 +359,8 @@ def test_charges_are_found(world: World, account: str) -> None:
     of_balance = {"entityType": "BALANCE", "lineItemType": "BALANCE_FEE", "entityId": balance, "code": "fee"}
     fee = world.post("charges", charge_body(account, billDate="2024-03-01", **of_balance))["id"]
     stranger = world.account("stranger")["id"]
+    moved = world.put(f"charges/{plain}", charge_body(stranger, version=1), expect=400)
+    assert codes(moved) == {"accountId": "immutable"}  # its line may stand on a bill of the first account
     wrong = world.post("charges", charge_body(stranger, **{**of_balance, "code": "x"}), expect=400)
     assert codes(wrong) == {"entityId": "wrong_account"}
 

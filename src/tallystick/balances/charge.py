@@ -131,6 +131,8 @@ class Charge(Entity, kw_only=True):
         if balance is not None and balance.account_id != self.account_id:
             yield Problem("entityId", "wrong_account", f"{balance.name} is a balance of another account")
         if isinstance(old, Charge):
+            if self.account_id != old.account_id:
+                yield Problem("accountId", "immutable", "cannot change: make a new charge for that account")
             yield from _on_locked_bill(tx, old)
 
     def check_delete(self, tx: Transaction) -> Iterator[Problem]:
