@@ -10,7 +10,7 @@ from tallystick.balances.commitment import Commitment
 from tallystick.balances.draws import Draw, draws_of, draws_on, lock_reserves, redraw
 from tallystick.balances.ledger import amend_and_tell
 from tallystick.billing.bill import Bill
-from tallystick.billing.calculate import Draft, calculate_bill
+from tallystick.billing.calculate import BillInputs, Draft, calculate_bill
 from tallystick.billing.ledger import Drawn, reserves_of
 from tallystick.kernel.errors import Invalid
 from tallystick.platform.resources import Transaction, resource_of
@@ -79,7 +79,7 @@ def settle_draws(
         releasing = {bill_id for bill_id in (drafts[i][1] for i in rest) if bill_id}
         funds = CurrentFunds(tx, [drafts[i][0] for i in rest], releasing)
         settled: dict[int, Draft] = {}
-        for i in sorted(rest, key=lambda i: _place(drafts[i][0])):
+        for i in sorted(rest, key=lambda i: place_of(drafts[i][0].inputs)):
             draft, bill_id = drafts[i]
             try:
                 settled[i] = finish(funds.settle(draft, bill_id), bill_id)
@@ -91,8 +91,9 @@ def settle_draws(
             return [settled[i] for i in rest], [(drafts[i][0], error) for i, error in refused.items()]
 
 
-def _place(draft: Draft) -> tuple[object, ...]:
-    head = draft.inputs.head
+def place_of(inputs: BillInputs) -> tuple[object, ...]:
+    """Give a bill's place among those that draw one after the other."""
+    head = inputs.head
     return head.dates.end, head.dates.start, head.grouping
 
 

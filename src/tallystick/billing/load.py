@@ -133,6 +133,7 @@ def load_bills(
             made = _inputs(each, on_bill, selection, config, currencies, prices)
             made = msgspec.structs.replace(made, groups=_groups(on_bill, prices))
             made = ledger.put_on(made, _plan_spans(attached[each.account.id], selection.zone))
+            made = msgspec.structs.replace(made, ledger=what_if.with_fees(made.ledger))
             bills.append(_ordered(made, (p.frame for p in each.plans), ledger.contracts_on(made).values()))
     quantities = load_quantities(queries, tx.org_id, _wanted(bills))
     counters = _counter_values(tx, bills)

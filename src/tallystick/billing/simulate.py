@@ -8,18 +8,22 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from tallystick.balances.draws import draws_on
 from tallystick.billing.bill_job import BillJob, BillJobBillingFrequency
-from tallystick.billing.calculate import BillInputs, Draft
-from tallystick.billing.jobs import billed_accounts, calculate_all
+from tallystick.billing.calculate import BillInputs, Draft, calculate_bill
+from tallystick.billing.diff import Existing
+from tallystick.billing.jobs import billed_accounts
+from tallystick.billing.ledger import Drawn, reserves_of
+from tallystick.billing.ledger_save import draws_in, place_of
 from tallystick.billing.line_item import BillLineItem, embedded
 from tallystick.billing.lines import lines_of
 from tallystick.billing.load import load_bills
-from tallystick.billing.save import Failure
 from tallystick.billing.selection import selection_of, zone_of
-from tallystick.billing.store import key_of
+from tallystick.billing.store import existing_bills, key_of
 from tallystick.billing.usage import UsageQueries
 from tallystick.billing.what_if import PlanChange, Replacement, what_if
 from tallystick.kernel.decimals import ZERO
+from tallystick.kernel.errors import Invalid
 from tallystick.kernel.periods import local_date
 from tallystick.organizations.organization_config import OrganizationConfig
 from tallystick.platform.database import NOBODY
@@ -30,6 +34,7 @@ from tallystick.platform.resources.wire import InvalidBody
 from tallystick.pricing.pricing import Pricing
 
 PricingRequest: Any = resource_of(Pricing).request_type
+Key = tuple[Any, ...]
 Amount = Annotated[Decimal, Meta(extra_json_schema={"type": "number"})]
 
 
@@ -108,8 +113,12 @@ def simulate(tx: Transaction, usage: UsageQueries, request: SimulateRequest, pag
     selection = selection_of(job, config, local_date(tx.clock.now(), zone_of(job, config)))
     account_ids = _accounts(tx, request.account_ids, page)
     shown = account_ids[: page.size]
-    old = _Side.of(load_bills(tx, usage, selection, shown))
-    new = _Side.of(load_bills(tx, usage, selection, shown, what_if=other))
+    loaded = load_bills(tx, usage, selection, shown)
+    loaded_anew = load_bills(tx, usage, selection, shown, what_if=other)
+    both = [*loaded, *loaded_anew]
+    keys = {key_of(each) for each in both}
+    stored = {k: bill for k, bill in existing_bills(tx, both, lock=False).items() if k in keys}
+    old, new = (_side(tx, bills, stored) for bills in (loaded, loaded_anew))
     data = [
         _compared(old, new, key, lines=request.line_items)
         for key in dict.fromkeys([*old.inputs, *new.inputs])
@@ -119,19 +128,32 @@ def simulate(tx: Transaction, usage: UsageQueries, request: SimulateRequest, pag
 
 
 class _Side(msgspec.Struct, frozen=True):
-    """The bills of one side, by `bill_key`."""
+    """The bills of one side, by `key_of`. failures: why one could not be made."""
 
-    inputs: Mapping[tuple[object, ...], BillInputs]
-    drafts: Mapping[tuple[object, ...], Draft]
-    failures: Mapping[str, Failure]
+    inputs: Mapping[Key, BillInputs]
+    drafts: dict[Key, Draft]
+    failures: dict[Key, Invalid]
 
-    @classmethod
-    def of(cls, loaded: Sequence[BillInputs]) -> "_Side":
-        """Calculate what was loaded."""
-        drafts, failures = calculate_all(loaded)
-        inputs = {key_of(each): each for each in loaded}
-        failed = {failure.account.id: failure for failure in failures}
-        return cls(inputs, {key_of(draft.inputs): draft for draft in drafts}, failed)
+
+def _side(tx: Transaction, loaded: Sequence[BillInputs], stored: Mapping[Key, Existing]) -> _Side:
+    """Calculate what was loaded, as a run would: what all stored ones draw is there for them together.
+
+    They draw one after the other, in the order of their periods (decision 0015).
+    """
+    side = _Side({key_of(each): each for each in loaded}, {}, {})
+    reserves = {reserve.of.id for each in loaded for reserve in each.ledger.reserves}
+    drawn = Drawn(draws_on(tx, sorted(reserves)), {each.bill.id for each in stored.values()})
+    for inputs in sorted(loaded, key=place_of):
+        left = reserves_of((reserve.of for reserve in inputs.ledger.reserves), drawn)
+        ledger = msgspec.structs.replace(inputs.ledger, reserves=left)
+        try:
+            draft = calculate_bill(msgspec.structs.replace(inputs, ledger=ledger))
+        except Invalid as error:
+            side.failures[key_of(inputs)] = error
+            continue
+        drawn.add(draws_in(draft, ""))
+        side.drafts[key_of(inputs)] = draft
+    return side
 
 
 def _accounts(tx: Transaction, wanted: list[str] | None, page: PageRequest) -> list[str]:
@@ -143,10 +165,10 @@ def _accounts(tx: Transaction, wanted: list[str] | None, page: PageRequest) -> l
     return [row[0] for row in tx.execute(accounts)]
 
 
-def _compared(old: _Side, new: _Side, key: tuple[object, ...], *, lines: bool) -> Simulated:
+def _compared(old: _Side, new: _Side, key: Key, *, lines: bool) -> Simulated:
     inputs = old.inputs.get(key) or new.inputs[key]
     before, after = old.drafts.get(key), new.drafts.get(key)
-    failed = [side.failures.get(inputs.account.id) for side in (old, new)]
+    failed = [side.failures.get(key) for side in (old, new)]
     is_whole = (before or key not in old.inputs) and (after or key not in new.inputs)
     was, will_be = (ZERO if draft is None else draft.total for draft in (before, after))
     return Simulated(
@@ -158,8 +180,8 @@ def _compared(old: _Side, new: _Side, key: tuple[object, ...], *, lines: bool) -
         old=None if before is None else before.total,
         new=None if after is None else after.total,
         difference=will_be - was if is_whole else None,
-        old_failure=failed[0].error.message if failed[0] and before is None else None,
-        new_failure=failed[1].error.message if failed[1] and after is None else None,
+        old_failure=failed[0].message if failed[0] else None,
+        new_failure=failed[1].message if failed[1] else None,
         old_line_items=_lines(before) if lines else None,
         new_line_items=_lines(after) if lines else None,
     )

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from tallystick.accounts.account_plan import AccountPlan
+from tallystick.billing.calculate.ledger_inputs import LedgerInputs
 from tallystick.catalogue.aggregation import Aggregation
 from tallystick.catalogue.compound_aggregation import CompoundAggregation
 from tallystick.kernel.problems import Problem
@@ -45,11 +46,14 @@ class Replacement(msgspec.Struct, kw_only=True, rename="camel"):
 
 
 class WhatIf(msgspec.Struct, frozen=True, kw_only=True):
-    """What is put in place of what is stored. pricings: all that their plan or template has then."""
+    """What is put in place of what is stored. pricings: all that their plan or template has then.
+
+    plans: those that stand in, by the id of the one that accounts are on.
+    """
 
     charges: Mapping[str, Mapping[str, Decimal | bool]] = {}
     pricings: Mapping[str, Sequence[Pricing]] = {}
-    plans: Mapping[str, str] = {}
+    plans: Mapping[str, Plan] = {}
 
     def changed(self, entities: Mapping[str, Any]) -> dict[str, Any]:
         """Give plans or templates, by id, with their other charges."""
@@ -69,7 +73,21 @@ class WhatIf(msgspec.Struct, frozen=True, kw_only=True):
 
     def _moved(self, plan: AccountPlan) -> AccountPlan:
         other = self.plans.get(plan.plan_id or "")
-        return plan if other is None else msgspec.structs.replace(plan, plan_id=other)
+        if other is None:
+            return plan
+        return msgspec.structs.replace(plan, plan_id=other.id, product_id=other.product_id)
+
+    def with_fees(self, ledger: LedgerInputs) -> LedgerInputs:
+        """Give a bill's ledger with fees that come with a plan on the plan that stands in for it."""
+        if not self.plans:
+            return ledger
+        moved = (
+            c
+            if (other := self.plans.get(c.billing_plan_id or "")) is None
+            else msgspec.structs.replace(c, billing_plan_id=other.id)
+            for c in ledger.commitments
+        )
+        return msgspec.structs.replace(ledger, commitments=tuple(moved))
 
 
 AS_IT_IS = WhatIf()
@@ -98,11 +116,13 @@ def what_if(
             found.append(Problem("startDate", "overlapping_pricing", "another one prices the same at once"))
         problems += [Problem(f"{where}.{p.field}", p.code, p.message) for p in found]
         made.setdefault(owner, []).append(pricing)
-    plans: dict[str, str] = {}
+    plans: dict[str, Plan] = {}
     for i, replacement in enumerate(replacements):
         for name, plan_id in (("planId", replacement.plan_id), ("asPlanId", replacement.as_plan_id)):
             problems += _known(tx, Plan, f"plans[{i}].{name}", plan_id)
-        plans[replacement.plan_id.lower()] = replacement.as_plan_id.lower()
+        other = tx.find_one(Plan, id=replacement.as_plan_id)
+        if other is not None:
+            plans[replacement.plan_id.lower()] = other
     return WhatIf(charges=changes, pricings=made, plans=plans), problems
 
 

@@ -1,16 +1,20 @@
 """Rating a past period under other prices (semantics §14): old, new and difference, and nothing stored."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from tallystick.accounts.account import Account
+from tallystick.accounts.account_plan import ChildBillingMode
+from tallystick.balances.commitment import Commitment
 from tallystick.billing.bill import Bill
 from tallystick.billing.line_item import LineItem
 from tallystick.billing.simulate import PricingRequest, SimulateRequest, Simulation, simulate
 from tallystick.billing.what_if import PlanChange, Replacement
+from tallystick.catalogue.product import Product
 from tallystick.organizations.currency import Currency
 from tallystick.platform.resources import PageRequest
 from tallystick.platform.resources.wire import InvalidBody
@@ -133,3 +137,41 @@ def test_what_is_put_in_place_is_checked(books: Books, plan: Plan) -> None:
         ("pricings[2].planId", "unknown_reference"),
         ("plans[0].asPlanId", "unknown_reference"),
     }
+
+
+# --- with what else stands on bills ---------------------------------------------------------------
+
+YEAR = {"currency": "USD", "start_date": date(2024, 1, 1), "end_date": date(2025, 1, 1)}
+
+
+@pytest.mark.parametrize("billed", [False, True])
+def test_bills_draw_one_after_the_other_on_both_sides(books: Books, plan: Plan, billed: bool) -> None:  # noqa: FBT001 - a table
+    """Semantics §18: a family of 10 + 5 and 10 + 20 under a commitment of 40, then of 4 + 5 and 4 + 20.
+
+    Old: 45 - 40 = 5 are payable. New: 33 are covered. Whether the old bills are stored or not.
+    """
+    small, large = (x.account_id for x in run(books).data)
+    books.change(Account, large, parent_account_id=small)
+    shared = Commitment(account_id=small, amount=D(40), child_billing_mode=ChildBillingMode.CHILD, **YEAR)
+    books.create(shared)
+    if billed:
+        books.run()
+    found = run(books, plan_charges=[PlanChange(plan_id=plan.id, standing_charge=D(4))])
+    (total,) = found.totals
+    assert (total.old, total.new, total.difference) == (D("5.00"), D("0.00"), D("-5.00"))
+    if billed:
+        assert sum(bill.bill_total for bill in books.bills()) == total.old
+
+
+def test_fees_of_a_plan_stay_when_another_stands_in_for_it(books: Books, plan: Plan) -> None:
+    """Semantics §18: 1200 / 12 in fees on either plan; the commitment is for the draft's product only."""
+    other = books.create(Product(name="Sea", code="sea"))
+    draft = books.plan(standing="1", product_id=other.id)
+    small = run(books).data[0].account_id
+    promised = Commitment(
+        account_id=small, amount=D(1200), billing_plan_id=plan.id, product_ids=[other.id], **YEAR
+    )
+    books.create(promised)
+    found = run(books, account_ids=[small], plans=[Replacement(plan_id=plan.id, as_plan_id=draft.id)])
+    # 10 + 5 and the fee; then the fee, for the 1 is covered
+    assert shown(found) == [("small", "115.00", "100.00", "-15.00")]
