@@ -326,6 +326,7 @@ def test_a_plan_takes_its_product_from_the_template_and_stays_with_it(world: Wor
 
 
 def test_a_hierarchy_has_two_levels(world: World) -> None:
+    """Semantics §17: no parent of a parent, no child of a child, no parent of itself."""
     top = world.account("top")
     child = world.account("child", parentAccountId=top["id"])
     body = {"name": "x", "code": "x", "emailAddress": "x@example.com"}

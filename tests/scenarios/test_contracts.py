@@ -1,4 +1,7 @@
-"""Contracts and their grouping keys: what they refuse, what hangs on them, and how it is billed."""
+"""Contracts and their grouping keys: what they refuse, what hangs on them, and how it is billed.
+
+Semantics §21; end-dating: §13.
+"""
 
 from typing import Any
 
@@ -40,7 +43,11 @@ def test_a_contract_lives_with_its_account(world: World) -> None:
     [
         pytest.param({"endDate": "2024-01-01"}, {"endDate": "ends_before_start"}, id="no days"),
         pytest.param({"endDate": None}, {"endDate": "required"}, id="no end"),
-        pytest.param({"description": "x" * 501}, {"description": "wrong_length"}, id="long description"),
+        pytest.param(
+            {"description": "x" * 501, "purchaseOrderNumber": "x" * 101},
+            {"description": "wrong_length", "purchaseOrderNumber": "wrong_length"},
+            id="long texts",
+        ),
         pytest.param(
             {"usageFilters": [{"dimensionCode": "distance", "value": "5", "mode": "INCLUDE"}]},
             {"usageFilters[0].dimensionCode": "unknown_field"},

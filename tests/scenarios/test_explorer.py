@@ -77,6 +77,10 @@ def test_filters_dimensions_and_one_account(world: World, meter: Any) -> None:
     destinations = [figure(meter, "destination", function, "DIMENSION") for function in ("COUNT", "UNIQUE")]
     [row] = usage(world, accountIds=[acme], aggregations=destinations)["data"]
     assert row == {"flights.destination.COUNT": 3, "flights.destination.UNIQUE": 2}
+    # A child's usage is never its parent's here (semantics §17).
+    parent = world.account("parent")["id"]
+    world.put(f"accounts/{acme}", {**world.get(f"accounts/{acme}"), "parentAccountId": parent})
+    assert usage(world, accountIds=[parent], aggregations=destinations)["data"] == []
     grouped: Any = {"aggregations": [figure(meter)], "groups": [{"groupType": "DIMENSION", **field}]}
     rows = usage(world, **grouped, dimensionFilters=[{**field, "values": ["ORD", "LAX"]}])["data"]
     assert rows == [{"flights.destination": "ORD", "flights.distance.SUM": D("107.75")}]

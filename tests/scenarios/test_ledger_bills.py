@@ -1,4 +1,7 @@
-"""Bills that draw on commitments and balances, and hold fees and charges: through the API, month by month."""
+"""Bills that draw on commitments and balances, and hold fees and charges: through the API, month by month.
+
+Semantics §18, §19, §20.
+"""
 
 from datetime import date
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Statements of bills: definitions, jobs, files."""
+"""Statements of bills: definitions, jobs, files (semantics §26)."""
 
 import csv
 import json
@@ -147,6 +147,9 @@ BY_DESTINATION = {
 def test_a_statement_tells_a_bill_apart_by_local_weeks_and_dimensions(world: World) -> None:
     bill = bill_of_may(world)
     definition = world.post("statementdefinitions", BY_DESTINATION)
+    usual = world.post("statementdefinitions", {"aggregationFrequency": "YEAR"})  # the account's own wins
+    config = world.get("organizationconfig")
+    world.put("organizationconfig", {**config, "defaultStatementDefinitionId": usual["id"]})
     acme = world.get(f"accounts/{bill['accountId']}")
     world.put(f"accounts/{acme['id']}", {**acme, "statementDefinitionId": definition["id"]})
     asked = world.post("statementjobs", {"billId": bill["id"].upper(), "includeCsvFormat": True})
@@ -224,6 +227,12 @@ def test_only_lines_of_the_meters_asked_for(world: World) -> None:
     nowhere = "01939c1e-0000-7000-8000-000000000000"
     refused = world.post("statementjobs", {"billId": nowhere, "filters": {"meterIds": [nowhere]}}, expect=400)
     assert [e["field"] for e in refused["errors"]] == ["billId", "filters.meterIds[0]"]
+    # Ten bills and ten meters at most, and one bill at least (semantics §26).
+    many = {"billIds": [nowhere] * 11, "filters": {"meterIds": [nowhere] * 11}}
+    refused = world.post("statementjobs/batch", many, expect=400)
+    lengths = [(e["field"], e["code"]) for e in refused["errors"]]
+    assert lengths == [("billIds", "wrong_length"), ("filters.meterIds", "wrong_length")]
+    world.post("statementjobs/batch", {"billIds": []}, expect=400)
 
 
 def test_jobs_are_listed_by_one_filter_and_cancelled_once(world: World) -> None:

@@ -1,4 +1,4 @@
-"""What contracts do to bills: their dates limit, their filters choose the usage."""
+"""What contracts do to bills: their dates limit, their filters choose the usage (semantics §21)."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal

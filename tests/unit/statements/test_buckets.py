@@ -1,4 +1,4 @@
-"""Spans of local days."""
+"""Spans of local days (semantics §26)."""
 
 import itertools
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Statements as CSV."""
+"""Statements as CSV (semantics §26)."""
 
 import csv
 from datetime import UTC, date, datetime

@@ -1,4 +1,4 @@
-"""Making files: what fails a job, what it survives, and what a cancelled one leaves."""
+"""Making files: what fails a job, what it survives, and what a cancelled one leaves (semantics §26)."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace

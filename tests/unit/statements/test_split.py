@@ -1,4 +1,4 @@
-"""What each row of a line is charged."""
+"""What each row of a line is charged (semantics §26)."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
