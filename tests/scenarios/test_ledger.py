@@ -265,7 +265,7 @@ FEE = {
         ),
         pytest.param({"lineItemTypes": ["AD_HOC"]}, {"lineItemTypes[0]": "unknown_value"}, id="no ad hoc"),
         pytest.param(
-            {"commitmentFeeDescription": "x" * 201, "productIds": ["x"] * 101},
+            {"commitmentFeeDescription": "x" * 201, "productIds": [OTHER] * 101},
             {"commitmentFeeDescription": "wrong_length", "productIds": "wrong_length"},
             id="a long text, and more than 100 products",
         ),

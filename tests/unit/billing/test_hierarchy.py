@@ -1,6 +1,6 @@
 """Parents and children on bills (semantics §17): rated as one block, told apart by what each used."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
@@ -13,15 +13,19 @@ from tallystick.billing.bill import BillAnswer
 from tallystick.billing.calculate import BillInputs, calculate_bill
 from tallystick.billing.explain import explain
 from tallystick.billing.lines import lines_of
-from tallystick.pricing.pricing import PricingType
+from tallystick.catalogue.counter import Counter
+from tallystick.pricing.counter_pricing import CounterPricing
+from tallystick.pricing.pricing import PricingBand, PricingType
 from tallystick.rating.method import Method
-from tests.unit.billing.conftest import Books, lines
+from tallystick.usage.counter_adjustment import CounterAdjustment
+from tests.unit.billing.conftest import FEB, JAN, MAR, Books, lines
 from tests.unit.billing.drafts import BILL_ID, TIERED, OnPlan, aggregation, compound, family, priced
 
 D = Decimal
 JAN_5 = datetime(2024, 1, 5, tzinfo=UTC)
 MODES = ChildBillingMode
 Line = tuple[str, str | None, str]
+RUNNING = "COUNTER_RUNNING_TOTAL_CHARGE"
 
 
 def billed(inputs: BillInputs) -> list[Line]:
@@ -215,6 +219,50 @@ def test_a_child_is_billed_by_itself(books: Books, parent_id: str) -> None:
     for bill in bills.values():
         with books.database.snapshot(books.org_id) as tx:
             assert service.verify_bill(tx, books.usage, bill.id).matches
+
+
+def test_tiers_that_span_the_plan_count_whose_usage_was_pooled_then(books: Books) -> None:
+    """January: 300 + 300 pooled, 500 x 0.15 + 100 x 0.10. From February on the child has a plan of its own.
+
+    So February's 100 of the parent come after 600, at 0.10, and not after 300 (semantics §14, §17).
+    """
+    plan = books.plan()
+    books.price(plan, ("0", "0", "0.15"), ("500", "0", "0.10"), tiers_span_plan=True)
+    parent = books.account("parent", plan)
+    child = books.account("child", parent_account_id=parent.id)
+    books.create(AccountPlan(account_id=child.id, plan_id=books.plan().id, start_date=FEB))
+    for account in (parent, child):
+        books.usage.add(account.id, JAN_5, "300")
+    books.usage.add(parent.id, FEB, "100")
+    books.run()
+    books.run(at=MAR)
+    assert [bill.bill_total for bill in books.bills(parent)] == [D("85.00"), D("10.00")]
+    with books.database.snapshot(books.org_id) as tx:
+        assert service.verify_bill(tx, books.usage, books.bills(parent)[1].id).matches
+
+
+def test_seats_in_advance_are_those_of_who_pools_then(books: Books) -> None:
+    """5 seats each; from February on the child pays its own, so the parent's February is 5 x 2 (§16, §17)."""
+    plan, own = books.plan(), books.plan()
+    seats = books.create(Counter(name="Seats", code="seats", unit="seats"))
+    band = PricingBand(lower_limit=D(0), fixed_price=D(0), unit_price=D(2))
+    for each in (plan, own):
+        books.create(
+            CounterPricing(plan_id=each.id, counter_id=seats.id, start_date=JAN, pricing_bands=[band])
+        )
+    parent = books.account("parent", plan)
+    child = books.account("child", parent_account_id=parent.id)
+    books.create(AccountPlan(account_id=child.id, plan_id=own.id, start_date=FEB))
+    for account in (parent, child):
+        adjusted = {"account_id": account.id, "counter_id": seats.id, "value": 5}
+        books.create(CounterAdjustment(date=date(2023, 12, 1), **adjusted))
+    books.run()
+    assert lines(books.bill(parent)) == [
+        (RUNNING, "20.00"),
+        (RUNNING, "10.00"),
+    ]  # January's ten, February's five
+    books.run(at=MAR)
+    assert lines(books.bill(child)) == [(RUNNING, "10.00"), (RUNNING, "10.00")]  # its first bill: two months
 
 
 def test_a_child_that_used_nothing_has_no_bill_of_its_own(books: Books, parent_id: str) -> None:
