@@ -1,5 +1,7 @@
 """The pages that mailed links lead to: they work without scripts, and show a secret to nobody."""
 
+import base64
+import hashlib
 import re
 from html import unescape
 
@@ -26,6 +28,8 @@ def test_a_page_is_a_plain_form_of_this_server_alone(world: World, path: str) ->
     assert answer.headers["referrer-policy"] == "no-referrer"
     rules = answer.headers["content-security-policy"]
     assert "default-src 'none'" in rules
+    script = re.findall(r"<script>(.*?)</script>", answer.text, re.DOTALL)[0]
+    assert f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'" in rules
     assert "frame-ancestors 'none'" in rules
     page = answer.text
     assert '<html lang="en">' in page

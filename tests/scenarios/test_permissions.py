@@ -325,6 +325,29 @@ def test_an_export_holds_only_what_its_maker_may_read_and_export(world: World) -
         each.close()
 
 
+def test_what_changes_things_of_other_types_asks_for_those(world: World) -> None:
+    """Semantics §2: ending what an account is billed for changes plans, contracts, commitments and prices."""
+    plan = world.plan(world.product())["id"]
+    account = world.account()["id"]
+    attached = world.attach(account, plan, "2025-01-01")["id"]
+    path = f"accounts/{account}/enddatebillingentities"
+    clerk = caller(
+        world,
+        allow("config:update", "config:account/*", "config:accountplan/*", "config:commitment/*"),
+        deny("config:update", f"config:commitment/item/{account}"),
+    )
+    ends = {"endDate": "2025-07-01T00:00:00Z"}
+    for word in ("CONTRACT", "PREPAYMENT", "PRICINGS", "COUNTER_PRICINGS"):
+        refused = clerk.put(path, {**ends, "billingEntities": ["ACCOUNTPLAN", word]}, expect=403)
+        assert refused["code"] == "permission_denied"
+    assert "endDate" not in world.get(f"accountplans/{attached}")
+    body = {"accountId": account, "planId": plan, "startDate": "2025-06-01T00:00:00Z"}
+    clerk.post(f"accountplans/{attached}/replace", {**body, "version": 1}, expect=403)
+    clerk.put(path, {**ends, "billingEntities": ["ACCOUNTPLAN"]})
+    assert world.get(f"accountplans/{attached}")["endDate"] == ends["endDate"]
+    clerk.close()
+
+
 def test_policies_for_the_original_let_people_use_the_data_explorer(world: World) -> None:
     """Semantics §2: create and retrieve on `config:analyticsJob`, and retrieve on `analytics:usage`."""
     documented = (

@@ -10,11 +10,14 @@ from tallystick.accounts.service import ReplacedAccountPlan, children, replace_p
 from tallystick.api.crud import paging
 from tallystick.api.routes import Call, Permission, QueryParameter, Route, organization_path
 from tallystick.balances.end_dating import (
+    ENDED,
+    BillingEntity,
     EndDated,
     EndDateRequest,
     end_date_account,
     end_date_contract,
 )
+from tallystick.organizations.principal import require, require_all
 from tallystick.platform.resources import Page, resource_of
 from tallystick.platform.resources.pages import page_request
 from tallystick.platform.resources.search import LARGEST_SIZE, read_search, search
@@ -122,17 +125,29 @@ def list_children(call: Call) -> Any:
 
 def end_date(call: Call) -> Any:
     """End what an account is billed for at a date."""
+    _require_to_end(call, set(call.body.billing_entities))
     with call.writing() as tx:
         return end_date_account(tx, call.path["id"], call.body)
 
 
 def end_contract(call: Call) -> Any:
     """End what hangs on a contract at a date."""
+    _require_to_end(call, set(call.body.billing_entities) - {BillingEntity.CONTRACT})  # only its own
     with call.writing() as tx:
         return end_date_contract(tx, call.path["id"], call.body)
 
 
+def _require_to_end(call: Call, entities: set[BillingEntity]) -> None:
+    """Let somebody end many things who may change things of their types, all of them.
+
+    Raises PermissionDenied.
+    """
+    for each in sorted(entities):
+        require_all(call.principal, "config:update", f"{resource_of(ENDED[each]).permission_object}/*")
+
+
 def replace(call: Call) -> Any:
     """End one account plan where the next one starts."""
+    require(call.principal, "config:create", REPLACE.resource(None))
     with call.writing() as tx:
         return replace_plan(tx, call.path["id"], call.body)

@@ -1,9 +1,9 @@
 """Ending together what an account, or a contract, is billed for (semantics §13)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta
@@ -15,7 +15,7 @@ from tallystick.balances.commitment import Commitment
 from tallystick.kernel.periods import local_date
 from tallystick.kernel.zones import parse_zone
 from tallystick.organizations.organization_config import OrganizationConfig
-from tallystick.platform.resources import Transaction
+from tallystick.platform.resources import Entity, Transaction
 from tallystick.pricing.counter_pricing import CounterPricing
 from tallystick.pricing.plan import Plan
 from tallystick.pricing.pricing import Pricing
@@ -32,6 +32,16 @@ class BillingEntity(StrEnum):
     PREPAYMENT = "PREPAYMENT"
     PRICINGS = "PRICINGS"
     COUNTER_PRICINGS = "COUNTER_PRICINGS"
+
+
+ENDED: Final[Mapping[BillingEntity, type[Entity]]] = {
+    BillingEntity.CONTRACT: Contract,
+    BillingEntity.ACCOUNTPLAN: AccountPlan,
+    BillingEntity.PREPAYMENT: Commitment,
+    BillingEntity.PRICINGS: Pricing,
+    BillingEntity.COUNTER_PRICINGS: CounterPricing,
+}
+"What each word ends."
 
 
 class EndDateRequest(msgspec.Struct, kw_only=True, rename="camel"):

@@ -9,4 +9,5 @@ from tallystick.platform.resources import resources
 def test_each_type_is_read_from_a_declared_resource() -> None:
     all_routes()  # declares everything
     assert set(TABLES) == set(OperationalDataType)
+    assert len(TABLES) == 20
     assert set(TABLES.values()) <= {each.table.name for each in resources()}

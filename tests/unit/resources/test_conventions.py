@@ -47,6 +47,20 @@ def test_custom_fields_that_an_update_leaves_out_are_cleared(name: str) -> None:
     assert found["101"] == ["wrong_length"]
 
 
+def test_an_organization_gives_defaults_to_ten_types_25_each(requests: dict[str, Any]) -> None:
+    """§27: not to plan groups, balances and their schedules, whose fields no calculation can name."""
+    owners = "organization product planTemplate plan meter account accountPlan aggregation"
+    assert set(requests["CustomFieldRequest"]) == {
+        *("version", "compoundAggregation", "contract"),
+        *owners.split(),
+    }
+    declared = next(each for each in resources() if each.cls.__name__ == "CustomField")
+    for owner in set(requests["CustomFieldRequest"]) - {"version"}:
+        read({owner: {f"f{i}": i for i in range(25)}}, declared.request_type)
+        with pytest.raises(InvalidBody):
+            read({owner: {f"f{i}": i for i in range(26)}}, declared.request_type)
+
+
 @pytest.mark.parametrize(
     ("request_type", "field", "most"),
     [
