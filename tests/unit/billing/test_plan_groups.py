@@ -1,18 +1,19 @@
 """What plan groups charge over all their plans (semantics §13)."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tallystick.accounts.account_plan import AccountPlan, ChildBillingMode
 from tallystick.billing import service
 from tallystick.billing.calculate import calculate_bill
 from tallystick.catalogue.product import Product
+from tallystick.kernel.decimals import RoundingMode, divide, round_to
 from tallystick.pricing.plan import Plan
 from tallystick.pricing.plan_group import PlanGroup
 from tallystick.pricing.plan_group_link import PlanGroupLink
@@ -100,6 +101,40 @@ def test_a_suite_pays_the_most_of_its_usage_its_plans_minimums_and_its_own(
     draft = calculate_bill(suite(group(minimum_spend=own), *pairs))
     billed = [x.converted for x in draft.lines if x.derivation.is_of_usage]
     assert draft.total == max(sum(map(max, billed, (air, sea))), own)
+
+
+money, in_advance = st.decimals(0, 300, places=2), st.booleans()
+
+
+@settings(max_examples=50)
+@given(
+    minimums=st.tuples(money, money, money, money),
+    used=st.lists(st.tuples(money, money), min_size=4, max_size=4),
+    advance=st.tuples(in_advance, in_advance, in_advance, in_advance),
+    days=st.integers(1, 100),
+)
+def test_minimums_come_to_the_same_whichever_of_them_are_in_advance(
+    minimums: tuple[D, D, D, D], used: list[tuple[D, D]], advance: tuple[bool, bool, bool, bool], days: int
+) -> None:
+    """Of a pricing, of two plans and of their group, each in its own mode, over all bills (semantics §15)."""
+    price = priced(
+        UNIT, aggregation("air"), minimum_spend=minimums[0], minimum_spend_bill_in_advance=advance[0]
+    )
+    until: dict[str, Any] = {"end": utc(2024, 1, 1) + timedelta(days=days)}
+    air = OnPlan(minimum=str(minimums[1]), prices=[price], product_id="air", **until)
+    air.plan = {"minimum_spend_bill_in_advance": advance[1]}
+    sea = on("sea", str(minimums[2]), plan={"minimum_spend_bill_in_advance": advance[2]}, **until)
+    made = group(minimum_spend=minimums[3], minimum_spend_bill_in_advance=advance[3])
+    total = expected = D(0)
+    number = 0
+    while not (active := air.terms(number).active_dates(air.period(number))).is_empty:
+        in_air, at_sea = used[number]
+        total += calculate_bill(suite(made, (air, str(in_air)), (sea, str(at_sea)), number=number)).total
+        share = divide(D(active.days), D(air.period(number).dates.days))
+        of_price, of_air, of_sea, of_all = (round_to(m * share, 2, RoundingMode.HALF_UP) for m in minimums)
+        expected += max(max(in_air, of_price, of_air) + max(at_sea, of_sea), of_all)
+        number += 1
+    assert total == expected
 
 
 # --- from what is stored ------------------------------------------------------------------------
