@@ -1,9 +1,10 @@
 """Counters on bills (semantics §16), each with its arithmetic visible. June has 30 days, July 31."""
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -36,6 +37,7 @@ RUNNING, DEBIT, CREDIT = (
 )
 TIERED = (("0", "0", "2"), ("20", "0", "3"))
 JUNE = utc(2024, 6, 1)
+days = st.lists(st.tuples(st.integers(1, 30), st.integers(0, 60)), max_size=6, unique_by=lambda each: each[0])
 
 
 def seats(
@@ -152,6 +154,127 @@ def test_counters_do_not_count_toward_the_minimum() -> None:
     assert found == [(RUNNING, "20.00"), ("MINIMUM_SPEND", "50.00")]
 
 
+def two_prices(**values: Any) -> list[PricedCounter]:
+    """Give $2 a seat up to June 15 and $4 from the 16th on."""
+    old = counter(name="old", end_date=utc(2024, 6, 16), **values)
+    return [old, counter((("0", "0", "4"),), name="new", start_date=utc(2024, 6, 16), **values)]
+
+
+@pytest.mark.parametrize(
+    ("prorated", "lines"),
+    [
+        pytest.param(
+            {"pro_rate_running_total": True, "pro_rate_adjustment_debit": True},
+            [(RUNNING, "10.00"), (DEBIT, "3.33"), (RUNNING, "20.00"), (DEBIT, "10.00")],
+            id="all by days: 10 x 2 x 15/30, 5 x 2 x 10/30, 10 x 4 x 15/30, 5 x 4 x 15/30",
+        ),
+        pytest.param(
+            {"pro_rate_running_total": True},
+            [(RUNNING, "10.00"), (DEBIT, "10.00"), (RUNNING, "20.00")],
+            id="the increase for the whole period, once: 5 x 2",
+        ),
+        pytest.param(
+            {"pro_rate_adjustment_debit": True},
+            [(RUNNING, "20.00"), (DEBIT, "3.33"), (DEBIT, "10.00")],
+            id="the running total once: 10 x 2",
+        ),
+        pytest.param({}, [(RUNNING, "20.00"), (DEBIT, "10.00")], id="nothing by days"),
+    ],
+)
+def test_an_increase_goes_on_at_the_next_price(
+    prorated: dict[str, bool], lines: list[tuple[str, str]]
+) -> None:
+    """10 seats are carried into June, 15 are held from the 6th on; the price changes on the 16th."""
+    assert billed(seats((5, 1, 10), (6, 6, 15), price=two_prices(**prorated))) == lines
+
+
+def test_a_running_total_in_advance_does_not_wait_for_what_changes_later() -> None:
+    """May's bill opens June: 10 x 2 x 15/30 and 10 x 4 x 15/30. June's charges the rest of 40 for June."""
+    by_days = {"pro_rate_running_total": True, "pro_rate_adjustment_debit": True}
+    price = two_prices(running_total_bill_in_advance=True, **by_days)
+    on: dict[str, Any] = {"price": price, "start": utc(2024, 4, 1)}
+    opening = calculate_bill(seats((4, 1, 10), number=1, **on))
+    june = [x for x in opening.lines if x.service.start >= JUNE]
+    assert [x.converted for x in june] == [D("10.00"), D("20.00")]
+    again = calculate_bill(seats((4, 1, 10), (6, 6, 15), number=1, **on))
+    assert [x.converted for x in again.lines] == [x.converted for x in opening.lines]
+    closing = calculate_bill(seats((4, 1, 10), (6, 6, 15), number=2, **on))
+    assert [x.converted for x in closing.lines if x.service.start < utc(2024, 7, 1)] == [
+        D("3.33"),
+        D("10.00"),
+    ]
+
+
+def test_a_decrease_goes_on_and_what_nobody_priced_counts_from_the_next_price_on() -> None:
+    """10 seats; 4 from the 6th on. No price holds from the 11th to the 15th, when 7 are held."""
+    by_days = {"pro_rate_running_total": True, "pro_rate_adjustment_credit": True}
+    old, new = two_prices(**by_days)
+    old = msgspec.structs.replace(
+        old, pricing=msgspec.structs.replace(old.pricing, end_date=utc(2024, 6, 11))
+    )
+    found = billed(seats((5, 1, 10), (6, 6, 4), (6, 12, 7), price=[old, new]))
+    assert found == [
+        (RUNNING, "6.67"),  # 10 x 2 x 10/30
+        (CREDIT, "-2.00"),  # 6 x 2 x 5/30
+        (RUNNING, "20.00"),  # 10 x 4 x 15/30
+        (CREDIT, "-6.00"),  # 3 x 4 x 15/30
+    ]
+
+
+def test_not_by_days_the_price_that_holds_first_is_owed() -> None:
+    """The template's $2, in which the plan's own $4 holds from the 10th to the 19th (decision 0011)."""
+    own = counter((("0", "0", "4"),), name="own", start_date=utc(2024, 6, 10), end_date=utc(2024, 6, 20))
+    inputs = seats((5, 1, 10), price=own)
+    (terms,) = inputs.plans
+    inherited = msgspec.structs.replace(terms, inherited_counters=(counter(name="template"),))
+    assert billed(msgspec.structs.replace(inputs, plans=(inherited,))) == [(RUNNING, "20.00")]
+
+
+@given(
+    changes=days,
+    switch=st.integers(2, 30),
+    first=st.integers(1, 30),
+    length=st.integers(1, 30),
+    cumulative=st.booleans(),
+    in_advance=st.booleans(),
+)
+def test_by_days_each_day_costs_what_is_held_on_it_at_its_price(
+    changes: list[tuple[int, int]],
+    switch: int,
+    first: int,
+    length: int,
+    *,
+    cumulative: bool,
+    in_advance: bool,
+) -> None:
+    """Also where the price changes, in a plan's days, and where the bill that opened June knew no change."""
+    values: dict[str, Any] = {
+        "cumulative": cumulative,
+        "running_total_bill_in_advance": in_advance,
+        "pro_rate_running_total": True,
+        "pro_rate_adjustment_debit": True,
+        "pro_rate_adjustment_credit": True,
+    }
+    last = min(30, first + length - 1)
+    old = counter(TIERED, name="old", end_date=utc(2024, 6, switch), **values)
+    new = counter((("0", "0", "3"), ("20", "0", "1")), name="new", start_date=utc(2024, 6, switch), **values)
+    months = {
+        "price": [old, new],
+        "start": utc(2024, 5, first),
+        "end": utc(2024, 6, last) + timedelta(days=1),
+    }
+    opening = calculate_bill(seats((5, 1, 10), number=0, **months)).lines
+    closing = calculate_bill(seats((5, 1, 10), *((6, d, v) for d, v in changes), number=1, **months)).lines
+    june = [x for x in (*opening, *closing) if x.service.start >= JUNE]
+    held, by_day = 10, []
+    for day in range(1, last + 1):
+        held = dict(changes).get(day, held)
+        below, above = (2, 3) if day < switch else (3, 1)
+        over = max(held - 20, 0) if cumulative else held if held > 20 else 0
+        by_day.append(below * (held - over) + above * over)
+    assert abs(sum(x.subtotal for x in june) * 30 - sum(by_day)) < D("1e-30")
+
+
 def test_what_is_held_and_added_is_drawn_and_what_is_given_back_is_not() -> None:
     found = seats((5, 1, 15), (6, 10, 20), (6, 20, 18))
     draft = calculate_bill(with_ledger(found, balance("1000")))
@@ -186,9 +309,6 @@ def test_the_explanation_shows_the_change_and_its_days() -> None:
         "bands together: 25 USD",
         "by days: 25 x (16/30) = 13.333333333333 USD",
     ]
-
-
-days = st.lists(st.tuples(st.integers(1, 30), st.integers(0, 60)), max_size=6, unique_by=lambda each: each[0])
 
 
 @given(changes=days, cumulative=st.booleans(), in_advance=st.booleans())

@@ -1,8 +1,10 @@
 """Step: charge counters, such as seats: what is held, and what changes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal
+
+import msgspec
 
 from tallystick.billing.calculate.draft import Draft, DraftLine, band_shares, bands_of, line_key, proration
 from tallystick.billing.calculate.inputs import BillInputs, PlanTerms, PricedCounter
@@ -12,7 +14,14 @@ from tallystick.billing.line_item import LineItemType
 from tallystick.kernel.decimals import ZERO
 from tallystick.kernel.periods import BillingPeriod, DateSpan, Period
 from tallystick.rating.bands import amount_of
-from tallystick.rating.counters import CounterCharge, CounterTerms, adjustment, counter_steps, running_total
+from tallystick.rating.counters import (
+    CounterCharge,
+    CounterStep,
+    CounterTerms,
+    adjustment,
+    counter_steps,
+    running_total,
+)
 
 
 def charge_counters(draft: Draft) -> Draft:
@@ -28,22 +37,54 @@ def charge_counters(draft: Draft) -> Draft:
     return draft.add(lines)
 
 
+class Stretch(msgspec.Struct, frozen=True):
+    """Some days of a period, for which one price of a counter holds."""
+
+    priced: PricedCounter
+    days: DateSpan
+
+    def goes_on(self, step: CounterStep) -> bool:
+        """Tell whether a change goes on to be charged at the next price: not if it was owed whole."""
+        pricing = self.priced.pricing
+        return pricing.pro_rate_adjustment_debit if step.is_increase else pricing.pro_rate_adjustment_credit
+
+
 def _lines(inputs: BillInputs, terms: PlanTerms) -> Iterator[DraftLine]:
     for period in dict.fromkeys((terms.period, *terms.opened_periods())):
-        charged: set[str] = set()
         held = terms.pooled_throughout(period)
-        for priced, window in counter_windows(terms, period):
-            days = window.local_dates(terms.zone)
-            if days.is_empty:
-                continue
-            if _is_due(terms, priced, period):
-                pricing = priced.pricing
-                # Not prorated, it is owed for the period once, however often the price changes in it.
-                if pricing.pro_rate_running_total or priced.counter.id not in charged:
-                    yield from _running_total(inputs, held, priced, days)
-            charged.add(priced.counter.id)
-            if period == terms.period:
-                yield from _adjustments(inputs, held, priced, days)
+        for stretches in _stretches(terms, period):
+            yield from _of_counter(inputs, held, period, stretches)
+
+
+def _stretches(terms: PlanTerms, period: BillingPeriod) -> Iterable[list[Stretch]]:
+    """Give the stretches of each counter's prices in a period, each counter's in order."""
+    found: dict[str, list[Stretch]] = {}
+    for priced, window in counter_windows(terms, period):
+        days = window.local_dates(terms.zone)
+        if not days.is_empty:
+            found.setdefault(priced.counter.id, []).append(Stretch(priced, days))
+    return [sorted(stretches, key=lambda each: each.days.start) for stretches in found.values()]
+
+
+def _of_counter(
+    inputs: BillInputs, terms: PlanTerms, period: BillingPeriod, stretches: Sequence[Stretch]
+) -> Iterator[DraftLine]:
+    """Charge a counter in a period: what is carried into it, and each change from its day on.
+
+    So a running total in advance is the same whatever changes later. Not prorated, it is owed for the period
+    once, however often the price changes in it.
+    """
+    whole = DateSpan(stretches[0].days.start, stretches[-1].days.end)
+    carried, changes = _values(inputs, terms, stretches[0].priced, whole)
+    steps = counter_steps(carried, changes)
+    for i, each in enumerate(stretches):
+        is_owed = carried and (i == 0 or each.priced.pricing.pro_rate_running_total)
+        if is_owed and _is_due(terms, each.priced, period):
+            yield _running_total(terms, each, carried)
+        if period == terms.period:
+            before = [step for step in steps if step.day < each.days.start]
+            yield from _gone_on(terms, stretches[:i], each, carried, before)
+            yield from (_adjustment(terms, each, step) for step in steps if each.days.contains(step.day))
 
 
 def _is_due(terms: PlanTerms, priced: PricedCounter, period: BillingPeriod) -> bool:
@@ -62,27 +103,47 @@ def _in_order(counters: tuple[PricedCounter, ...]) -> list[PricedCounter]:
     return sorted(counters, key=lambda c: (c.counter.name, c.pricing.start_date, c.pricing.id))
 
 
-def _running_total(
-    inputs: BillInputs, terms: PlanTerms, priced: PricedCounter, days: DateSpan
-) -> Iterator[DraftLine]:
-    carried, _ = _values(inputs, terms, priced, days)
-    if carried:
-        charge = running_total(carried, _rules(priced), days, terms.cycle)
-        kind = LineItemType.COUNTER_RUNNING_TOTAL_CHARGE
-        yield _line(kind, terms, priced, days, charge, (carried, carried))
+def _running_total(terms: PlanTerms, each: Stretch, carried: Decimal) -> DraftLine:
+    charge = running_total(carried, _rules(each.priced), each.days, terms.cycle)
+    kind = LineItemType.COUNTER_RUNNING_TOTAL_CHARGE
+    return _line(kind, terms, each.priced, each.days, charge, (carried, carried))
 
 
-def _adjustments(
-    inputs: BillInputs, terms: PlanTerms, priced: PricedCounter, days: DateSpan
+def _adjustment(terms: PlanTerms, each: Stretch, step: CounterStep) -> DraftLine:
+    charge = adjustment(step, _rules(each.priced), each.days, terms.cycle)
+    left = DateSpan(step.day, each.days.end)
+    return _line(_kind(step), terms, each.priced, left, charge, (step.old, step.new))
+
+
+def _gone_on(
+    terms: PlanTerms,
+    earlier: Sequence[Stretch],
+    each: Stretch,
+    carried: Decimal,
+    before: Iterable[CounterStep],
 ) -> Iterator[DraftLine]:
-    carried, changes = _values(inputs, terms, priced, days)
-    for step in counter_steps(carried, changes):
-        charge = adjustment(step, _rules(priced), days, terms.cycle)
-        left = DateSpan(step.day, days.end)
-        kind = LineItemType.COUNTER_ADJUSTMENT_CREDIT
-        if step.is_increase:
-            kind = LineItemType.COUNTER_ADJUSTMENT_DEBIT
-        yield _line(kind, terms, priced, left, charge, (step.old, step.new))
+    """Charge what changed earlier in the period at the price that holds now, for its days: in one line.
+
+    before: the changes before these days. One that no price held for counts from here on.
+    """
+    held = carried
+    for step in before:
+        there = next((x for x in earlier if x.days.contains(step.day)), None)
+        if there is None or there.goes_on(step):
+            held += step.new - step.old
+    if held == carried:
+        return
+    step = CounterStep(each.days.start, carried, held)
+    by_days = msgspec.structs.replace(_rules(each.priced), prorate_debit=True, prorate_credit=True)
+    charge = adjustment(step, by_days, each.days, terms.cycle)
+    line = _line(_kind(step), terms, each.priced, each.days, charge, (step.old, step.new))
+    yield msgspec.structs.replace(line, key=f"{line.key}:goes-on")
+
+
+def _kind(step: CounterStep) -> LineItemType:
+    if step.is_increase:
+        return LineItemType.COUNTER_ADJUSTMENT_DEBIT
+    return LineItemType.COUNTER_ADJUSTMENT_CREDIT
 
 
 def _values(
