@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +12,7 @@ from tallystick.accounts.account_plan import AccountPlan, ChildBillingMode
 from tallystick.billing import service
 from tallystick.billing.bill import BillAnswer
 from tallystick.billing.calculate import BillInputs, calculate_bill
+from tallystick.billing.custom_usage import Quantities
 from tallystick.billing.explain import explain
 from tallystick.billing.lines import lines_of
 from tallystick.catalogue.counter import Counter
@@ -18,6 +20,7 @@ from tallystick.pricing.counter_pricing import CounterPricing
 from tallystick.pricing.pricing import PricingBand, PricingType
 from tallystick.rating.method import Method
 from tallystick.usage.counter_adjustment import CounterAdjustment
+from tallystick.usage.store.custom import CustomSqlFailed
 from tests.unit.billing.conftest import FEB, JAN, MAR, Books, lines
 from tests.unit.billing.drafts import BILL_ID, TIERED, OnPlan, aggregation, compound, family, priced
 
@@ -131,6 +134,19 @@ def test_what_cannot_be_calculated_of_one_account_alone_is_not_its_part() -> Non
     on = OnPlan(prices=[compound("aggregation.gigabytes / (aggregation.gigabytes - 400)", aggregation())])
     found = billed(family(on, {"account": "400", "east": "500"}, MODES.PARENT_BREAKDOWN))
     assert found == [("USAGE", "east-code", "1.80")]  # 900 / 500; of the parent alone it is 400 / 0
+
+
+def test_sql_that_fails_of_one_account_alone_is_not_its_part() -> None:
+    """Of the family it tells a number, and that is billed (semantics §9, §17)."""
+    inputs = family(OnPlan(prices=[priced()]), {"account": "0", "east": "500"}, MODES.PARENT_BREAKDOWN)
+    (terms,) = inputs.plans
+    (price,) = terms.own
+    alone = price.parts[0].key(("account",), terms.period.dates.instants(terms.zone))
+    quantities = Quantities()
+    quantities |= inputs.quantities
+    quantities.failures[alone] = CustomSqlFailed("The SQL gave more than one row.")
+    found = billed(msgspec.structs.replace(inputs, quantities=quantities))
+    assert found == [("USAGE", "east-code", "75.00")]  # 500 x 0.15
 
 
 used_by_three = st.lists(st.decimals(0, 10**6, places=3).map(str), min_size=3, max_size=3)

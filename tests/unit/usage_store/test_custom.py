@@ -114,6 +114,23 @@ def test_a_query_sees_one_account_meter_and_window(
     assert ask(store, stored, text) == (None if expected is None else D(expected))
 
 
+@pytest.mark.parametrize(
+    ("text", "of_one"),
+    [
+        pytest.param("SELECT 6 / count() FROM measurements", "1.5", id="divided by the number of none"),
+        pytest.param("SELECT count() / uniqExact(origin) FROM measurements", "2", id="none in none"),
+        pytest.param("SELECT avg(length(uid)) - avg(length(uid)) FROM measurements", "0", id="no mean"),
+    ],
+)
+def test_what_cannot_be_told_of_no_measurements_is_no_data(
+    store: UsageStore, stored: str, text: str, of_one: str
+) -> None:
+    """No data is null, and no line (semantics §9): an account that used nothing has a bill all the same."""
+    assert ask(store, stored, text) == D(of_one)
+    assert ask(store, stored, text, account_ids=(ACCOUNTS[2],)) is None
+    assert ask(store, stored, "SELECT count() FROM measurements", account_ids=(ACCOUNTS[2],)) == 0
+
+
 def test_pooled_accounts_are_seen_together(store: UsageStore, stored: str) -> None:
     text = "SELECT sum(distance) FROM measurements"
     assert ask(store, stored, text, account_ids=tuple(ACCOUNTS)) == D("103.3")

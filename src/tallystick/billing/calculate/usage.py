@@ -16,6 +16,7 @@ from tallystick.pricing.pricing import PricingType
 from tallystick.rating.bands import BandCharge, amount_of
 from tallystick.rating.spanning import rate_spanning
 from tallystick.rating.units import to_units
+from tallystick.usage.store.custom import CustomSqlFailed
 
 
 def rate_usage(draft: Draft) -> Draft:
@@ -104,7 +105,7 @@ def _used(inputs: BillInputs, terms: PlanTerms, piece: UsageSlice, own: Pool) ->
     """Give one account's quantity; zero where there is none, or none can be calculated of it alone."""
     try:
         found = quantity_of(inputs, terms, piece.priced, piece.window, own)
-    except CalculationError:
+    except (CalculationError, CustomSqlFailed):
         return ZERO
     return ZERO if found is None or found.is_default else found.amount
 

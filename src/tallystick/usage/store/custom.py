@@ -70,6 +70,11 @@ def number(org_id: str, query: CustomQuery) -> str:
     )
 
 
+def first_seen(org_id: str, query: CustomQuery) -> str:
+    """Write the question for one measurement that a query sees: no row where there is none."""
+    return f"SELECT 1 FROM ({_measurements(org_id, query)}) LIMIT 1"
+
+
 def _measurements(org_id: str, query: CustomQuery) -> str:
     """Write what a query may see.
 

@@ -17,7 +17,7 @@ from tallystick.rating.method import Method
 from tallystick.usage.store import breakdown, custom, exploring, listing, queries, schema, weighted
 from tallystick.usage.store.blocks import fold_slots
 from tallystick.usage.store.breakdown import Breakdown, Cell
-from tallystick.usage.store.custom import CustomQuery
+from tallystick.usage.store.custom import CustomQuery, CustomSqlFailed
 from tallystick.usage.store.exploring import MeterPart, Selection, Summary, SummaryRow
 from tallystick.usage.store.model import Slot, StoreStats, Usage, UsageQuery
 
@@ -88,7 +88,18 @@ class UsageStore:
         ]
 
     def custom_number(self, org_id: str, query: CustomQuery) -> Decimal | None:
-        """Answer a CUSTOM_SQL query; None is no data. Raises CustomSqlFailed."""
+        """Answer a CUSTOM_SQL query; None is no data. Raises CustomSqlFailed.
+
+        What fails over no measurements, such as a division by their number, has no data (semantics §9).
+        """
+        try:
+            return self._number(org_id, query)
+        except CustomSqlFailed:
+            if self._clickhouse.read(custom.first_seen(org_id, query), lane=Lane.EXPLORE).num_rows:
+                raise
+            return None
+
+    def _number(self, org_id: str, query: CustomQuery) -> Decimal | None:
         try:
             found = self._clickhouse.read(custom.number(org_id, query), lane=Lane.EXPLORE)
         except (ClickHouseRefused, ClickHouseUnavailable) as error:
