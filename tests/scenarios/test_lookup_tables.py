@@ -11,6 +11,9 @@ import pytest
 
 from tallystick.calc.errors import CalculationError
 from tallystick.catalogue import lookup_find
+from tallystick.catalogue.lookup_job import LookupJobType
+from tallystick.catalogue.lookup_service import start_job
+from tallystick.catalogue.lookup_table import LookupTableRevision
 from tests.support.live import Live
 from tests.support.world import World
 
@@ -268,6 +271,22 @@ def test_rows_stored_at_once_are_all_there(table: Table) -> None:
         versions = [a["version"] for a in pool.map(table.put, rows)]
     assert sorted(versions) == [1, 2, 3, 4, 5, 6, 7, 8]
     assert (table.items(), table.get()["itemCount"]) == (rows, 8)
+
+
+@pytest.mark.parametrize("kind", [LookupJobType.COPY, LookupJobType.UPLOAD])
+def test_a_revision_is_not_published_before_its_rows_are_there(
+    live: Live, world: World, table: Table, kind: LookupJobType
+) -> None:
+    """What is looked up too early finds nothing, and the default is charged (semantics §12)."""
+    source = table.revision()
+    with live.platform.database.transaction(world.org_id) as tx:
+        of, to = (source, table.draft["id"]) if kind is LookupJobType.COPY else (table.draft, None)
+        more = {"destination_lookup_table_revision_id": to, "received": to is None}
+        job = start_job(tx, tx.get(LookupTableRevision, of["id"]), kind, queued=False, **more)
+    refused = table.status("PUBLISHED", expect=409)
+    assert (refused["code"], job.id in refused["message"]) == ("lookup_rows_awaited", True)
+    world.delete(table.data(f"/jobs/{job.id}", of))
+    assert table.status("PUBLISHED")["status"] == "PUBLISHED"
 
 
 def test_the_database_itself_keeps_one_published(live: Live, world: World, table: Table) -> None:
@@ -697,19 +716,11 @@ def test_what_is_published_is_found(live: Live, world: World, table: Table) -> N
         live.platform.lookups.find(live.platform.database, world.org_id, "nowhere", "rate", ["eu"])
 
 
-def test_a_start_date_is_for_people_only(live: Live, table: Table) -> None:
-    """What is looked up begins with its publishing, whatever date it names (semantics §12)."""
-    later = table.revision(startDate="2099-01-01T00:00:00Z")
-    table.put(EU1, revision=later)
-    table.status("PUBLISHED", later)
-    assert table.find(live, "rate", "eu", Decimal(1)) == Decimal("0.25")
-
-
 def test_a_change_is_found_at_once(live: Live, world: World, table: Table) -> None:
     table.put(EU1)
     table.status("PUBLISHED")
     assert table.find(live, "rate", "eu", Decimal(1)) == Decimal("0.25")
-    second = table.revision()
+    second = table.revision(startDate="2099-01-01T00:00:00Z")  # for people only (semantics §12)
     table.put({**EU1, "rate": 2}, revision=second)
     batch = live.platform.lookups.of(live.platform.database, world.org_id)
     assert batch.find("rates", ["eu", Decimal(1)]) == EU1

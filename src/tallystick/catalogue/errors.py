@@ -15,6 +15,12 @@ class RevisionNotArchived(Invalid):
     code = "lookup_revision_not_archived"
 
 
+class LookupRowsAwaited(Conflict):
+    """A revision was to be published that a job still brings rows to."""
+
+    code = "lookup_rows_awaited"
+
+
 class LookupRowNotFound(NotFound):
     """No row of the revision has this key."""
 

@@ -6,10 +6,15 @@ from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
-from sqlalchemy import or_, update
+from sqlalchemy import and_, or_, update
 
-from tallystick.catalogue.errors import LookupRowNotFound, RevisionNotArchived, RevisionNotDraft
-from tallystick.catalogue.lookup_job import ContentType, LookupJobType, LookupTableJob
+from tallystick.catalogue.errors import (
+    LookupRowNotFound,
+    LookupRowsAwaited,
+    RevisionNotArchived,
+    RevisionNotDraft,
+)
+from tallystick.catalogue.lookup_job import ContentType, LookupJobStatus, LookupJobType, LookupTableJob
 from tallystick.catalogue.lookup_rows import Item, read_items, schema_of
 from tallystick.catalogue.lookup_store import (
     count_rows,
@@ -119,7 +124,7 @@ def set_status(
 ) -> LookupTableRevision:
     """Publish a draft, which archives the one that was published, or archive the published one.
 
-    Raises ResourceNotFound, InvalidBody, StaleVersion.
+    Raises ResourceNotFound, InvalidBody, StaleVersion, LookupRowsAwaited.
     """
     tx.get(LookupTable, table_id, lock=True)  # one change of what is published at a time
     old = get_revision(tx, table_id, revision_id, lock=True)
@@ -131,12 +136,28 @@ def set_status(
         raise InvalidBody([Problem("status", "wrong_transition", message)])
     if request.status is RevisionStatus.ARCHIVED:
         return _archive(tx, old)
+    _require_rows(tx, old)
     published = RevisionStatus.PUBLISHED.value
     for previous in tx.find(
         LookupTableRevision, lock=True, lookup_table_id=old.lookup_table_id, status=published
     ):
         _archive(tx, previous)
     return tx.update(old, msgspec.structs.replace(old, status=RevisionStatus.PUBLISHED))
+
+
+def _require_rows(tx: Transaction, revision: LookupTableRevision) -> None:
+    """Let no revision be looked up whose rows are still on their way. Raises LookupRowsAwaited."""
+    columns = resource_of(LookupTableJob).table.c
+    brings = or_(
+        columns.destination_lookup_table_revision_id == revision.id,
+        and_(columns.lookup_table_revision_id == revision.id, columns.received),
+    )
+    is_pending = columns.status == LookupJobStatus.PENDING.value
+    for job in tx.load(LookupTableJob, tx.select(LookupTableJob, brings, is_pending)):
+        message = (
+            f"The {job.type} job {job.id} still brings rows to this revision. Wait for its end, or delete it."
+        )
+        raise LookupRowsAwaited(message)
 
 
 def _archive(tx: Transaction, revision: LookupTableRevision) -> LookupTableRevision:
