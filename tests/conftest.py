@@ -14,7 +14,8 @@ from sqlalchemy.engine import make_url
 
 from tallystick.platform.home import Home
 from tallystick.platform.postgres import EmbeddedPostgres, Postgres
-from tests.support.live import START, Live, live_server
+from tests.support.clock import START
+from tests.support.live import Live, live_server
 from tests.support.world import World
 
 MakeDatabase = Callable[[], str]

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from tallystick.kernel.periods import Period
-from tests.support.live import START
+from tests.support.clock import START
 from tests.support.world import World
 
 STRUCTURED = "application/cloudevents+json"

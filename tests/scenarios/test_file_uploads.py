@@ -70,18 +70,6 @@ def told(answer: httpx.Response) -> tuple[int, str]:
     return answer.status_code, answer.json()["code"]
 
 
-@pytest.fixture
-def sdk(world: World) -> Iterator[m3ter.M3ter]:
-    with m3ter.M3ter(
-        api_key=world.key,
-        api_secret=world.secret,
-        org_id=world.org_id,
-        base_url=world.live.url,
-        _strict_response_validation=True,
-    ) as client:
-        yield client
-
-
 def test_the_sdk_uploads_a_file_and_gets_it_back(world: World, sdk: m3ter.M3ter) -> None:
     world.meter()
     body = json.dumps([row(n) for n in range(2500)], indent=1).encode()

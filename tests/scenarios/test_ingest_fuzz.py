@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tallystick.kernel.periods import Period
-from tests.support.live import START
+from tests.support.clock import START
 from tests.support.world import World
 
 TIME = settings(

@@ -1,26 +1,11 @@
 """The official Python SDK, pointed here and otherwise untouched, does the whole main job."""
 
 import time
-from collections.abc import Iterator
 from decimal import Decimal
 
 import m3ter
 import pytest
 from m3ter.types import BillResponse
-
-from tests.support.world import World
-
-
-@pytest.fixture
-def sdk(world: World) -> Iterator[m3ter.M3ter]:
-    with m3ter.M3ter(
-        api_key=world.key,
-        api_secret=world.secret,
-        org_id=world.org_id,
-        base_url=world.live.url,
-        _strict_response_validation=True,
-    ) as client:
-        yield client
 
 
 def catalogue(sdk: m3ter.M3ter) -> str:

@@ -3,11 +3,9 @@
 Semantics §2.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 import m3ter
-import pytest
 from m3ter.types.permission_statement_response_param import PermissionStatementResponseParam
 
 from tests.support.people import caller, join
@@ -18,18 +16,6 @@ READ: PermissionStatementResponseParam = {
     "action": ["CONFIG_RETRIEVE"],
     "resource": ["config:meter/*"],
 }
-
-
-@pytest.fixture
-def sdk(world: World) -> Iterator[m3ter.M3ter]:
-    with m3ter.M3ter(
-        api_key=world.key,
-        api_secret=world.secret,
-        org_id=world.org_id,
-        base_url=world.live.url,
-        _strict_response_validation=True,
-    ) as client:
-        yield client
 
 
 def test_users_and_invitations(world: World, sdk: m3ter.M3ter) -> None:

@@ -108,15 +108,8 @@ class Vendor:
 
 
 @pytest.fixture
-def vendor(world: World) -> Iterator[Vendor]:
-    with m3ter.M3ter(
-        api_key=world.key,
-        api_secret=world.secret,
-        org_id=world.org_id,
-        base_url=world.live.url,
-        _strict_response_validation=True,
-    ) as sdk:
-        yield Vendor(world, sdk)
+def vendor(world: World, sdk: m3ter.M3ter) -> Vendor:
+    return Vendor(world, sdk)
 
 
 def cancel(start: Callable[[], Any], stop: Callable[[str], Any]) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from tests.conftest import MakeDatabase
-from tests.support.live import START, live_server
+from tests.support.clock import START
+from tests.support.live import live_server
 from tests.support.world import Api, World
 
 TS = "2025-05-10T12:00:00Z"

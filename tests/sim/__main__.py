@@ -12,7 +12,8 @@ from tallystick.platform.home import Home
 from tallystick.platform.postgres import EmbeddedPostgres
 from tests.sim.crashing import CrashingWorld
 from tests.sim.simulation import Simulation
-from tests.support.live import START, live_server
+from tests.support.clock import START
+from tests.support.live import live_server
 from tests.support.world import World
 
 MakeWorld = Callable[[Random], World | CrashingWorld]

@@ -6,24 +6,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from tallystick.api.services import Services
 from tallystick.platform.settings import Settings
 from tallystick.wiring import Platform, open_platform, open_services, run_server, run_until_done
-
-START = datetime(2025, 6, 1, tzinfo=UTC)
-
-
-class MovableClock:
-    """A clock that stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.instant = START
-
-    def now(self) -> datetime:
-        return self.instant
+from tests.support.clock import MovableClock
 
 
 @dataclass(frozen=True)

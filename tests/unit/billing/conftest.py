@@ -36,19 +36,10 @@ from tallystick.rating.units import UsageRounding
 from tallystick.usage.store.custom import CustomQuery, CustomSqlFailed
 from tallystick.usage.store.model import Away, Filter, Usage, UsageQuery
 from tests.conftest import MakeDatabase
+from tests.support.clock import MovableClock
 
 D = Decimal
 JAN, FEB, MAR = (datetime(2024, month, 1, tzinfo=UTC) for month in (1, 2, 3))
-
-
-@dataclass
-class MovableClock:
-    """A clock that stands still until it is moved."""
-
-    instant: datetime = FEB
-
-    def now(self) -> datetime:
-        return self.instant
 
 
 @dataclass
@@ -249,7 +240,7 @@ def lines(bill: BillAnswer) -> list[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def billing_database(new_migrated_database: MakeDatabase) -> Iterator[Database]:
-    database = Database(new_migrated_database(), MovableClock(), record_change)
+    database = Database(new_migrated_database(), MovableClock(FEB), record_change)
     yield database
     database.close()
 
@@ -257,6 +248,6 @@ def billing_database(new_migrated_database: MakeDatabase) -> Iterator[Database]:
 @pytest.fixture
 def books(billing_database: Database) -> Books:
     """Give a fresh organization on 1 February 2024."""
-    clock = MovableClock()
+    clock = MovableClock(FEB)
     billing_database.clock, billing_database.clocks = clock, OrganizationClocks(clock)
     return Books(billing_database, clock).set_up()

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from tallystick.events.record import append_event, events
 from tallystick.events.retention import forget_events
 from tallystick.platform.database import Database
-from tests.support.live import MovableClock
+from tests.support.clock import MovableClock
 
 
 @pytest.mark.parametrize(

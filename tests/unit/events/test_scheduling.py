@@ -17,7 +17,7 @@ from tallystick.platform.database import Database
 from tallystick.platform.resources.wire import InvalidBody
 from tallystick.pricing.plan import Plan
 from tallystick.pricing.plan_template import PlanTemplate
-from tests.support.live import START, MovableClock
+from tests.support.clock import START, MovableClock
 
 PARIS = parse_zone("Europe/Paris")
 

@@ -28,16 +28,10 @@ from tallystick.usage.store.model import Slot
 from tallystick.usage.store.store import UsageStore
 from tallystick.usage.store.writer import GroupedWriter
 from tests.conftest import MakeDatabase
+from tests.support.clock import MovableClock
 
 NOW = datetime(2025, 6, 1, 12, tzinfo=UTC)
 MAY = datetime(2025, 5, 1, tzinfo=UTC)
-
-
-class StandingClock:
-    """A clock that stands still."""
-
-    def now(self) -> datetime:
-        return NOW
 
 
 @dataclass
@@ -122,8 +116,8 @@ def engines(
     clickhouse = EmbeddedClickHouse(tmp_path_factory.mktemp("exports") / "usage")
     store = UsageStore(clickhouse)
     store.migrate()
-    database = Database(new_migrated_database(), StandingClock(), record_change)
-    writer = GroupedWriter(store, StandingClock())
+    database = Database(new_migrated_database(), MovableClock(NOW), record_change)
+    writer = GroupedWriter(store, MovableClock(NOW))
     writer.start()
     yield database, store, writer
     writer.close()

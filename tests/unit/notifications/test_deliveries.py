@@ -39,7 +39,7 @@ from tallystick.platform.database import Database
 from tallystick.platform.http_out import HttpOut
 from tallystick.platform.ids import new_id
 from tallystick.platform.sealed import Sealer
-from tests.support.live import START, MovableClock
+from tests.support.clock import START, MovableClock
 from tests.support.receiver import Receiver, answers, babbles, hangs, receiver
 
 SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef01234567").decode()

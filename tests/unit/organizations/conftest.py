@@ -1,7 +1,7 @@
 """A database with the tables that access needs, a clock that stands still, and one organization."""
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
@@ -9,26 +9,14 @@ from tallystick.events.record import record_change
 from tallystick.organizations.service import Bootstrapped, bootstrap
 from tallystick.platform.database import Database
 from tallystick.platform.ids import new_id
+from tests.support.clock import MovableClock
 
 PASSWORD = "correct horse battery"
 
 
-class StandingClock:
-    """A clock that moves when told to."""
-
-    def __init__(self) -> None:
-        self.time = datetime(2024, 1, 1, tzinfo=UTC)
-
-    def now(self) -> datetime:
-        return self.time
-
-    def forward(self, **span: float) -> None:
-        self.time += timedelta(**span)
-
-
 @pytest.fixture
-def clock() -> StandingClock:
-    return StandingClock()
+def clock() -> MovableClock:
+    return MovableClock(datetime(2024, 1, 1, tzinfo=UTC))
 
 
 @pytest.fixture(scope="session")
@@ -38,13 +26,13 @@ def access_url(new_migrated_database: Callable[[], str]) -> str:
 
 
 @pytest.fixture
-def database(access_url: str, clock: StandingClock) -> Iterator[Database]:
+def database(access_url: str, clock: MovableClock) -> Iterator[Database]:
     opened = Database(access_url, clock, record_change, pool_size=4)
     yield opened
     opened.close()
 
 
 @pytest.fixture
-def acme(database: Database, clock: StandingClock) -> Bootstrapped:
+def acme(database: Database, clock: MovableClock) -> Bootstrapped:
     email = f"ada-{new_id()}@acme.test"
     return bootstrap(database, clock, organization="Acme", admin_email=email, admin_password=PASSWORD)

@@ -21,7 +21,7 @@ from tallystick.platform.database import Database
 from tallystick.platform.ids import new_id
 from tallystick.platform.postgres import external_postgres
 from tallystick.platform.resources import Change, PageRequest, Transaction
-from tests.unit.organizations.conftest import PASSWORD, StandingClock
+from tests.support.clock import MovableClock
 
 ACTOR = "11111111-aaaa-4000-8000-000000000001"
 
@@ -32,16 +32,10 @@ def record(tx: Transaction, /, *changes: Change) -> None:
 
 
 @pytest.fixture
-def database(access_url: str, clock: StandingClock) -> Iterator[Database]:
+def database(access_url: str, clock: MovableClock) -> Iterator[Database]:
     opened = Database(access_url, clock, record, pool_size=8)
     yield opened
     opened.close()
-
-
-@pytest.fixture
-def acme(database: Database, clock: StandingClock) -> Bootstrapped:
-    email = f"ada-{new_id()}@acme.test"
-    return bootstrap(database, clock, organization="Acme", admin_email=email, admin_password=PASSWORD)
 
 
 def entries(database: Database, org_id: str, **wanted: Any) -> list[AuditEntry]:
@@ -106,7 +100,7 @@ def test_an_undone_change_leaves_no_entry(database: Database, acme: Bootstrapped
 
 
 def test_other_organizations_are_not_seen(
-    database: Database, acme: Bootstrapped, clock: StandingClock
+    database: Database, acme: Bootstrapped, clock: MovableClock
 ) -> None:
     other = bootstrap(
         database, clock, organization="B", admin_email=f"{new_id()}@b.test", admin_password=None

@@ -25,13 +25,14 @@ from tallystick.platform.database import Database
 from tallystick.platform.ids import new_id
 from tallystick.platform.resources.transaction import NotDeletable, ResourceNotFound
 from tallystick.platform.resources.wire import InvalidBody, encode
-from tests.unit.organizations.conftest import PASSWORD, StandingClock
+from tests.support.clock import MovableClock
+from tests.unit.organizations.conftest import PASSWORD
 
 ADDRESS = "192.0.2.1"
 
 
 @pytest.fixture
-def throttle(clock: StandingClock) -> Throttle:
+def throttle(clock: MovableClock) -> Throttle:
     return Throttle(clock)
 
 
@@ -56,7 +57,7 @@ def test_bootstrap_makes_everything_an_organization_starts_with(
     assert acme.admin_password is None
 
 
-def test_bootstrap_makes_up_a_password(database: Database, clock: StandingClock, throttle: Throttle) -> None:
+def test_bootstrap_makes_up_a_password(database: Database, clock: MovableClock, throttle: Throttle) -> None:
     made = service.bootstrap(
         database, clock, organization=" B ", admin_email=f" Bob-{new_id()}@B.test ", admin_password=None
     )
@@ -69,7 +70,7 @@ def test_bootstrap_makes_up_a_password(database: Database, clock: StandingClock,
     assert bob.org_id == made.org_id
 
 
-def test_bootstrap_names_every_problem_and_stores_nothing(database: Database, clock: StandingClock) -> None:
+def test_bootstrap_names_every_problem_and_stores_nothing(database: Database, clock: MovableClock) -> None:
     before = _organizations(database)
     with pytest.raises(InvalidBody) as refused:
         service.bootstrap(database, clock, organization=" ", admin_email="nobody", admin_password="short")
@@ -82,7 +83,7 @@ def test_bootstrap_names_every_problem_and_stores_nothing(database: Database, cl
 
 
 def test_bootstrap_is_all_or_nothing(
-    database: Database, clock: StandingClock, monkeypatch: pytest.MonkeyPatch
+    database: Database, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = _organizations(database)
     monkeypatch.setattr(service, "create_access_key", lambda *_: 1 // 0)
@@ -143,9 +144,7 @@ def test_a_service_user_without_sense_is_refused(
     assert [p.field for p in refused.value.problems] == [field]
 
 
-def test_keys_belong_to_the_organization(
-    database: Database, clock: StandingClock, acme: Bootstrapped
-) -> None:
+def test_keys_belong_to_the_organization(database: Database, clock: MovableClock, acme: Bootstrapped) -> None:
     other = service.bootstrap(
         database, clock, organization="Other", admin_email="o@o.test", admin_password=PASSWORD
     )
@@ -158,7 +157,7 @@ def test_keys_belong_to_the_organization(
             service.revoke_access_key(tx, acme.access_key_id)
 
 
-def test_revoking_twice_changes_nothing(database: Database, clock: StandingClock, acme: Bootstrapped) -> None:
+def test_revoking_twice_changes_nothing(database: Database, clock: MovableClock, acme: Bootstrapped) -> None:
     with database.transaction(acme.org_id) as tx:
         first = service.revoke_access_key(tx, acme.access_key_id)
     clock.forward(hours=1)
@@ -200,7 +199,7 @@ def test_an_unknown_email_costs_a_hash_too(
 
 
 def test_even_the_right_password_waits_after_too_many_wrong_ones(
-    database: Database, clock: StandingClock, throttle: Throttle, acme: Bootstrapped
+    database: Database, clock: MovableClock, throttle: Throttle, acme: Bootstrapped
 ) -> None:
     def log_in(password: str) -> None:
         service.log_in(database, throttle, email=acme.admin_email, password=password, address=ADDRESS)
@@ -231,7 +230,7 @@ def test_a_burst_of_guesses_gets_no_more_than_its_share(
 
 
 def test_ended_access_is_refused(
-    database: Database, clock: StandingClock, throttle: Throttle, acme: Bootstrapped
+    database: Database, clock: MovableClock, throttle: Throttle, acme: Bootstrapped
 ) -> None:
     with database.transaction(acme.org_id) as tx:
         tx.execute(text("UPDATE users SET dt_end_access = :now"), {"now": clock.now()})
@@ -240,7 +239,7 @@ def test_ended_access_is_refused(
 
 
 def test_a_person_of_two_organizations_chooses_one(
-    database: Database, clock: StandingClock, throttle: Throttle, acme: Bootstrapped
+    database: Database, clock: MovableClock, throttle: Throttle, acme: Bootstrapped
 ) -> None:
     second = service.bootstrap(
         database, clock, organization="2", admin_email=acme.admin_email, admin_password=PASSWORD

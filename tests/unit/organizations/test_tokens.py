@@ -20,14 +20,15 @@ from tallystick.organizations.service import Bootstrapped
 from tallystick.organizations.tokens import Tokens, _Bounded, signing_key
 from tallystick.organizations.user import User
 from tallystick.platform.database import Database
-from tests.unit.organizations.conftest import PASSWORD, StandingClock
+from tests.support.clock import MovableClock
+from tests.unit.organizations.conftest import PASSWORD
 
 SECRET = b"s" * 32
 MANY = range(100)
 
 
 @pytest.fixture
-def tokens(database: Database, clock: StandingClock) -> Tokens:
+def tokens(database: Database, clock: MovableClock) -> Tokens:
     return Tokens(database, clock, SECRET)
 
 
@@ -67,7 +68,7 @@ def test_the_whole_header_is_taken_too(tokens: Tokens, acme: Bootstrapped) -> No
 
 
 def test_another_process_with_the_same_secret_takes_the_token(
-    tokens: Tokens, database: Database, clock: StandingClock, acme: Bootstrapped
+    tokens: Tokens, database: Database, clock: MovableClock, acme: Bootstrapped
 ) -> None:
     assert Tokens(database, clock, SECRET).authenticate(exchanged(tokens, acme)).org_id == acme.org_id
 
@@ -134,7 +135,7 @@ def test_guessing_many_keys_from_one_address_is_slowed_down(tokens: Tokens) -> N
 
 
 def test_a_token_is_good_for_its_lifetime_and_no_second_longer(
-    tokens: Tokens, clock: StandingClock, acme: Bootstrapped
+    tokens: Tokens, clock: MovableClock, acme: Bootstrapped
 ) -> None:
     token = exchanged(tokens, acme)
     clock.forward(seconds=17_999)
@@ -194,7 +195,7 @@ def test_another_algorithm_is_refused(
 
 
 def test_another_servers_token_is_refused(
-    tokens: Tokens, database: Database, clock: StandingClock, acme: Bootstrapped
+    tokens: Tokens, database: Database, clock: MovableClock, acme: Bootstrapped
 ) -> None:
     foreign = exchanged(Tokens(database, clock, b"t" * 32), acme)
     with pytest.raises(Unauthenticated):
@@ -221,7 +222,7 @@ def test_signed_claims_of_another_shape_are_refused(tokens: Tokens, acme: Bootst
 
 
 def test_a_revoked_key_and_its_tokens_stop_within_seconds(
-    tokens: Tokens, database: Database, clock: StandingClock, acme: Bootstrapped
+    tokens: Tokens, database: Database, clock: MovableClock, acme: Bootstrapped
 ) -> None:
     token = exchanged(tokens, acme)
     assert tokens.authenticate(token)
@@ -235,7 +236,7 @@ def test_a_revoked_key_and_its_tokens_stop_within_seconds(
 
 
 def test_another_key_of_the_service_user_goes_on(
-    tokens: Tokens, database: Database, clock: StandingClock, acme: Bootstrapped
+    tokens: Tokens, database: Database, clock: MovableClock, acme: Bootstrapped
 ) -> None:
     principal = tokens.authenticate(exchanged(tokens, acme))
     with database.transaction(acme.org_id) as tx:
@@ -247,7 +248,7 @@ def test_another_key_of_the_service_user_goes_on(
 
 
 def test_a_users_token_ends_with_the_access(
-    tokens: Tokens, database: Database, clock: StandingClock, acme: Bootstrapped
+    tokens: Tokens, database: Database, clock: MovableClock, acme: Bootstrapped
 ) -> None:
     throttle = tokens._throttle  # noqa: SLF001 - there is no other way to see it
     ada = service.log_in(database, throttle, email=acme.admin_email, password=PASSWORD, address="192.0.2.1")
@@ -265,7 +266,7 @@ def test_a_service_user_cannot_skip_the_exchange(tokens: Tokens, acme: Bootstrap
         tokens.issue(tokens.authenticate(exchanged(tokens, acme)))
 
 
-def test_a_short_signing_secret_is_a_bug(database: Database, clock: StandingClock) -> None:
+def test_a_short_signing_secret_is_a_bug(database: Database, clock: MovableClock) -> None:
     with pytest.raises(InvariantBroken):
         Tokens(database, clock, b"s" * 31)
 

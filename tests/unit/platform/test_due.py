@@ -20,17 +20,11 @@ from tallystick.platform.org_clocks import (
     start_clock,
 )
 from tallystick.platform.resources import Transaction
+from tests.support.clock import MovableClock
 
 DAY = timedelta(days=1)
 START = datetime(2024, 1, 1, tzinfo=UTC)
 WALL = datetime(2025, 6, 1, tzinfo=UTC)
-
-
-class WallClock:
-    """A server's clock that stands still."""
-
-    def now(self) -> datetime:
-        return WALL
 
 
 @dataclass
@@ -58,7 +52,7 @@ class Alarms:
 
 @pytest.fixture
 def database(new_migrated_database: Callable[[], str]) -> Database:
-    return Database(new_migrated_database(), WallClock())
+    return Database(new_migrated_database(), MovableClock(WALL))
 
 
 def runner(database: Database, org_id: str, *dues: Due) -> DueRunner:

@@ -1,21 +1,13 @@
 """A link opens what it was made for, for as long as it was made for, and nothing else."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
 from tallystick.platform.signed_urls import BadSignature, LinkExpired, SignedUrls
+from tests.support.clock import MovableClock
 
 SECRET = b"x" * 32
-
-
-class SetClock:
-    """A clock that stands where a test puts it."""
-
-    at = datetime(2025, 6, 1, tzinfo=UTC)
-
-    def now(self) -> datetime:
-        return self.at
 
 
 def parts(url: str) -> tuple[str, str, str]:
@@ -25,19 +17,19 @@ def parts(url: str) -> tuple[str, str, str]:
 
 
 def test_a_link_opens_until_it_expires() -> None:
-    clock = SetClock()
+    clock = MovableClock()
     urls = SignedUrls(SECRET, clock)
     link = parts(urls.sign("/downloads/a", timedelta(minutes=5)))
-    clock.at += timedelta(minutes=5, seconds=-1)
+    clock.instant += timedelta(minutes=5, seconds=-1)
     urls.check(*link)
     SignedUrls(SECRET, clock).check(*link)
-    clock.at += timedelta(seconds=1)
+    clock.instant += timedelta(seconds=1)
     with pytest.raises(LinkExpired):
         urls.check(*link)
 
 
 def test_a_changed_link_opens_nothing() -> None:
-    urls = SignedUrls(SECRET, SetClock())
+    urls = SignedUrls(SECRET, MovableClock())
     path, expires, signature = parts(urls.sign("/downloads/a", timedelta(minutes=5)))
     for changed in [
         ("/downloads/b", expires, signature),
@@ -50,4 +42,4 @@ def test_a_changed_link_opens_nothing() -> None:
         with pytest.raises(BadSignature):
             urls.check(*changed)
     with pytest.raises(BadSignature):
-        SignedUrls(b"y" * 32, SetClock()).check(path, expires, signature)
+        SignedUrls(b"y" * 32, MovableClock()).check(path, expires, signature)

@@ -29,7 +29,8 @@ from tallystick.statements.runner import StatementRunner
 from tallystick.usage.store.breakdown import Breakdown, Cell
 from tallystick.usage.store.model import Usage, UsageQuery
 from tests.conftest import MakeDatabase
-from tests.unit.billing.conftest import Books, MovableClock
+from tests.support.clock import MovableClock
+from tests.unit.billing.conftest import FEB, Books
 
 D = Decimal
 JAN_5 = datetime(2024, 1, 5, tzinfo=UTC)
@@ -60,14 +61,14 @@ def database(new_migrated_database: MakeDatabase) -> Iterator[Database]:
         record_change(tx, *changes)
         note_changes(tx, *changes)
 
-    made = Database(new_migrated_database(), MovableClock(), record)
+    made = Database(new_migrated_database(), MovableClock(FEB), record)
     yield made
     made.close()
 
 
 @pytest.fixture
 def books(database: Database) -> Books:
-    clock = MovableClock()
+    clock = MovableClock(FEB)
     database.clock, database.clocks = clock, OrganizationClocks(clock)
     made = Books(database, clock).set_up()
     made.create(Organization(id=made.org_id, name="Vendor"))

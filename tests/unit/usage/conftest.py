@@ -22,6 +22,7 @@ from tallystick.usage.service import Ingest, Outcome
 from tallystick.usage.store.store import UsageStore
 from tallystick.usage.store.writer import GroupedWriter
 from tests.conftest import MakeDatabase
+from tests.support.clock import MovableClock
 
 NOW = datetime(2025, 6, 1, 12, tzinfo=UTC)
 ALWAYS = Period(datetime(1900, 1, 1, tzinfo=UTC), datetime(2299, 1, 1, tzinfo=UTC))
@@ -31,13 +32,6 @@ FLIGHTS = [
     DataField(category=FieldCategory.WHERE, code="destination", name="Destination"),
     DataField(category=FieldCategory.METADATA, code="tail", name="Tail number"),
 ]
-
-
-class StandingClock:
-    """A clock that stands still."""
-
-    def now(self) -> datetime:
-        return NOW
 
 
 @dataclass
@@ -94,7 +88,7 @@ def usage_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UsageStore
 @pytest.fixture(scope="module")
 def desks(usage_store: UsageStore, new_migrated_database: MakeDatabase) -> Iterator[Desk]:
     """Run the parts of a server that ingest needs."""
-    clock, resolution = StandingClock(), Resolution()
+    clock, resolution = MovableClock(NOW), Resolution()
 
     def record(tx: Transaction, /, *changes: Change) -> None:
         record_change(tx, *changes)

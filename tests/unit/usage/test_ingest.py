@@ -22,7 +22,8 @@ from tallystick.usage.rules import MOST_AHEAD, FailureType
 from tallystick.usage.service import Ingest
 from tallystick.usage.skeletons import skeleton
 from tallystick.usage.store.writer import GroupedWriter
-from tests.unit.usage.conftest import NOW, Desk, StandingClock, flight
+from tests.support.clock import MovableClock
+from tests.unit.usage.conftest import NOW, Desk, flight
 
 
 def accounts(desk: Desk) -> dict[str, Account]:
@@ -127,7 +128,7 @@ def test_an_account_that_someone_creates_meanwhile_is_taken(desk: Desk) -> None:
 
 def test_nothing_is_recorded_when_usage_cannot_be_stored(desk: Desk) -> None:
     meter = desk.meter()
-    closed = GroupedWriter(desk.store, StandingClock())
+    closed = GroupedWriter(desk.store, MovableClock(NOW))
     closed.start()
     closed.close()
     ingest = Ingest(desk.database, closed, desk.resolution)

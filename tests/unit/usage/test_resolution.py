@@ -11,7 +11,8 @@ from tallystick.platform.resources import Transaction
 from tallystick.usage import resolution
 from tallystick.usage.resolution import CodeCache, Resolution, account_ids
 from tallystick.usage.skeletons import skeleton
-from tests.unit.usage.conftest import Desk, StandingClock
+from tests.support.clock import MovableClock
+from tests.unit.usage.conftest import NOW, Desk
 
 
 class Counting:
@@ -47,7 +48,7 @@ def test_unknown_codes_are_looked_up_in_one_query_and_remembered(desk: Desk, loa
 def test_what_another_process_changed_is_seen_after_a_moment(
     desk: Desk, load: Counting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = Database(desk.database.engine.url.render_as_string(hide_password=False), StandingClock())
+    other = Database(desk.database.engine.url.render_as_string(hide_password=False), MovableClock(NOW))
     [old] = make(desk, "a")
     cache = CodeCache(load, 10)
     cache.find(desk.database, desk.org_id, ["a"])

@@ -14,16 +14,6 @@ METER, ACCOUNT = str(UUID(int=7)), str(UUID(int=8))
 MARCH = datetime(2024, 3, 1, tzinfo=UTC)
 
 
-class SetClock:
-    """A clock that stands where a test puts it."""
-
-    def __init__(self) -> None:
-        self.at = MARCH
-
-    def now(self) -> datetime:
-        return self.at
-
-
 def uids_block(org: str, uids: list[str], *, days: int = 1) -> pa.Table:
     """Rows of one account, a day apart modulo `days`."""
     return make_block(

@@ -14,7 +14,8 @@ from tallystick.platform.clickhouse.http import HttpClickHouse
 from tallystick.platform.clickhouse.transport import ClickHouse
 from tallystick.usage.store.store import UsageStore
 from tallystick.usage.store.writer import GroupedWriter
-from tests.unit.usage_store.blocks import SetClock
+from tests.support.clock import MovableClock
+from tests.unit.usage_store.blocks import MARCH
 
 OWN_SERVER = os.environ.get("TALLYSTICK_TEST_CLICKHOUSE_URL", "")
 
@@ -41,12 +42,12 @@ def store(clickhouse: ClickHouse) -> UsageStore:
 
 
 @pytest.fixture
-def clock() -> SetClock:
-    return SetClock()
+def clock() -> MovableClock:
+    return MovableClock(MARCH)
 
 
 @pytest.fixture
-def writer(store: UsageStore, clock: SetClock) -> Iterator[GroupedWriter]:
+def writer(store: UsageStore, clock: MovableClock) -> Iterator[GroupedWriter]:
     started = GroupedWriter(store, clock)
     started.start()
     yield started

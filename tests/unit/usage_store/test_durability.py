@@ -22,7 +22,8 @@ from tallystick.platform.clickhouse.errors import (
 from tallystick.platform.clickhouse.http import HttpClickHouse, HttpLimits
 from tallystick.usage.store.store import UsageStore
 from tallystick.usage.store.writer import GroupedWriter
-from tests.unit.usage_store.blocks import SetClock, send, uids_block
+from tests.support.clock import MovableClock
+from tests.unit.usage_store.blocks import MARCH, send, uids_block
 
 WRITER_PROGRAM = """
 import sys, threading
@@ -86,7 +87,7 @@ def test_what_the_disk_refused_is_not_acknowledged(tmp_path: Path) -> None:
     clickhouse, org = EmbeddedClickHouse(tmp_path), str(uuid4())
     store = UsageStore(clickhouse)
     store.migrate()
-    writer = GroupedWriter(store, SetClock())
+    writer = GroupedWriter(store, MovableClock(MARCH))
     writer.start()
     assert send(writer, uids_block(org, ["a"])) == [[False]]
     paths = clickhouse.read(
@@ -150,7 +151,7 @@ def test_a_mistake_of_ours_is_no_outage(tmp_path: Path, clickhouse_url: str) -> 
 def test_an_answer_lost_on_the_way_stores_once(clickhouse_url: str) -> None:
     store = UsageStore(HttpClickHouse(clickhouse_url))
     store.migrate()
-    writer, org = GroupedWriter(store, SetClock()), str(uuid4())
+    writer, org = GroupedWriter(store, MovableClock(MARCH)), str(uuid4())
     writer.start()
     send(writer, uids_block(org, ["a"]))
     httpx.post(f"{clickhouse_url}/break")

@@ -17,7 +17,8 @@ from tallystick.usage import turns
 from tallystick.usage.store.store import UsageStore
 from tallystick.usage.store.writer import GroupedWriter
 from tallystick.usage.turns import SharedTurns
-from tests.unit.usage_store.blocks import METER, SetClock, send, uids_block
+from tests.support.clock import MovableClock
+from tests.unit.usage_store.blocks import MARCH, METER, send, uids_block
 from tests.unit.usage_store.test_writer import Failing
 
 NewProcess = Callable[..., GroupedWriter]
@@ -38,7 +39,7 @@ def conninfo(migrated_url: str) -> str:
 
 @pytest.fixture
 def new_process(
-    request: pytest.FixtureRequest, failing: Failing, conninfo: str, clock: SetClock
+    request: pytest.FixtureRequest, failing: Failing, conninfo: str, clock: MovableClock
 ) -> NewProcess:
     """Give what makes a writer with its own memory, as another process has."""
 
@@ -67,20 +68,20 @@ def test_each_hears_of_the_others_uids(new_process: NewProcess, failing: Failing
     assert send(other, uids_block(org, ["b", "c"])) == [[True, False]]
     assert send(one, uids_block(org, ["c", "d", "a"])) == [[True, False, True]]
     assert send(new_process(), uids_block(org, ["a", "d", "e"])) == [[True, True, False]]
-    [page] = UsageStore(failing).measurements(org, METER, Period.of(SetClock().at, None))
+    [page] = UsageStore(failing).measurements(org, METER, Period.of(MARCH, None))
     receipts = page["received_at"].to_pylist()
     assert len(set(receipts)) == len(receipts) == 5  # unique over processes: ties and pages rest on it
 
 
 def test_a_uid_is_free_again_after_35_days_whoever_had_it(
-    new_process: NewProcess, clock: SetClock, org: str
+    new_process: NewProcess, clock: MovableClock, org: str
 ) -> None:
     one, other, block = new_process(), new_process(), uids_block(org, ["a"])
     assert send(one, block) == [[False]]
-    clock.at += timedelta(days=35) - timedelta(seconds=1)
+    clock.instant += timedelta(days=35) - timedelta(seconds=1)
     assert send(other, block) == [[True]]
     assert send(new_process(), block) == [[True]]
-    clock.at += timedelta(seconds=2)
+    clock.instant += timedelta(seconds=2)
     assert send(other, block) == [[False]]
     assert send(one, block) == [[True]]
 

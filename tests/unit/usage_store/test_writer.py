@@ -17,7 +17,8 @@ from tallystick.usage.store.blocks import BlockRefused, make_block
 from tallystick.usage.store.model import Slot
 from tallystick.usage.store.store import UsageStore
 from tallystick.usage.store.writer import GroupedWriter, WriterBusy, WriterLimits
-from tests.unit.usage_store.blocks import ACCOUNT, MARCH, METER, SetClock, send, uids_block
+from tests.support.clock import MovableClock
+from tests.unit.usage_store.blocks import ACCOUNT, MARCH, METER, send, uids_block
 
 
 class Failing:
@@ -45,7 +46,7 @@ def failing(clickhouse: Any) -> Failing:
 
 @pytest.fixture
 def new_writer(
-    request: pytest.FixtureRequest, store: UsageStore, clock: SetClock
+    request: pytest.FixtureRequest, store: UsageStore, clock: MovableClock
 ) -> Callable[..., GroupedWriter]:
     def start(on: UsageStore = store, **limits: Any) -> GroupedWriter:
         writer = GroupedWriter(on, clock, WriterLimits(**limits))
@@ -75,27 +76,27 @@ def test_duplicates_are_known_after_a_restart(
 
 
 def test_a_uid_is_free_again_after_35_days(
-    new_writer: Callable[..., GroupedWriter], clock: SetClock, org: str
+    new_writer: Callable[..., GroupedWriter], clock: MovableClock, org: str
 ) -> None:
     writer, block = new_writer(), uids_block(org, ["a"])
     assert send(writer, block) == [[False]]
-    clock.at += timedelta(days=35) - timedelta(seconds=1)
+    clock.instant += timedelta(days=35) - timedelta(seconds=1)
     assert send(writer, block) == [[True]]
     assert send(new_writer(), block) == [[True]]
-    clock.at += timedelta(seconds=2)
+    clock.instant += timedelta(seconds=2)
     assert send(writer, block) == [[False]]
     assert send(writer, block) == [[True]]
 
 
 def test_receipts_grow_though_the_clock_stands(
-    new_writer: Callable[..., GroupedWriter], store: UsageStore, clock: SetClock, org: str
+    new_writer: Callable[..., GroupedWriter], store: UsageStore, clock: MovableClock, org: str
 ) -> None:
     writer = new_writer()
     send(writer, uids_block(org, ["a", "b"]))
-    clock.at -= timedelta(hours=1)
+    clock.instant -= timedelta(hours=1)
     send(new_writer(), uids_block(org, ["c"]))
-    clock.at += timedelta(hours=1)
-    [page] = store.measurements(org, METER, Period.of(clock.at, None))
+    clock.instant += timedelta(hours=1)
+    [page] = store.measurements(org, METER, Period.of(clock.instant, None))
     receipts = page["received_at"].to_pylist()
     assert page["uid"].to_pylist() == ["a", "b", "c"]
     assert receipts == sorted(set(receipts))
@@ -154,7 +155,7 @@ def test_a_refused_group_does_not_stop_the_writer(
 
 
 def test_a_full_queue_refuses_and_close_stores_what_waits(
-    store: UsageStore, clock: SetClock, org: str
+    store: UsageStore, clock: MovableClock, org: str
 ) -> None:
     writer = GroupedWriter(store, clock, WriterLimits(group_rows=2, queued_rows=4))
     waiting = [writer.submit([uids_block(org, [f"{i}", f"{i}b"])]) for i in range(2)]

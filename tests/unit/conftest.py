@@ -1,4 +1,4 @@
-"""A database, a clock that stands still until it is moved, and one organization: fixtures of what tells."""
+"""A database, a clock that stands still until it is moved, and one organization."""
 
 from collections.abc import Callable, Iterator
 
@@ -8,9 +8,7 @@ from tallystick.events.record import record_change
 from tallystick.organizations.service import bootstrap
 from tallystick.platform.database import Database
 from tallystick.platform.ids import new_id
-from tests.support.live import MovableClock
-
-__all__ = ["clock", "database", "org_id", "telling_url"]
+from tests.support.clock import MovableClock
 
 
 @pytest.fixture
@@ -19,14 +17,14 @@ def clock() -> MovableClock:
 
 
 @pytest.fixture(scope="session")
-def telling_url(new_migrated_database: Callable[[], str]) -> str:
-    """Make one database for all tests here: each works in organizations of its own."""
+def shared_url(new_migrated_database: Callable[[], str]) -> str:
+    """Make one database for all tests that ask for it: each works in organizations of its own."""
     return new_migrated_database()
 
 
 @pytest.fixture
-def database(telling_url: str, clock: MovableClock) -> Iterator[Database]:
-    opened = Database(telling_url, clock, record_change, pool_size=8)
+def database(shared_url: str, clock: MovableClock) -> Iterator[Database]:
+    opened = Database(shared_url, clock, record_change, pool_size=8)
     yield opened
     opened.close()
 
