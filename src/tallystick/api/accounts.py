@@ -7,8 +7,7 @@ from tallystick.accounts.account import Account
 from tallystick.accounts.account_plan import AccountPlan
 from tallystick.accounts.contract import Contract
 from tallystick.accounts.service import ReplacedAccountPlan, children, replace_plan
-from tallystick.api.crud import paging
-from tallystick.api.routes import Call, Permission, QueryParameter, Route, organization_path
+from tallystick.api.routes import Call, Permission, QueryParameter, Route, paging, verb_route
 from tallystick.balances.end_dating import (
     ENDED,
     BillingEntity,
@@ -19,7 +18,6 @@ from tallystick.balances.end_dating import (
 )
 from tallystick.organizations.principal import require, require_all
 from tallystick.platform.resources import Page, resource_of
-from tallystick.platform.resources.pages import page_request
 from tallystick.platform.resources.search import LARGEST_SIZE, read_search, search
 
 MOST_CHILDREN_A_PAGE = 200
@@ -52,65 +50,23 @@ REPLACE = Permission("config:update", resource_of(AccountPlan).permission_object
 
 def account_routes() -> Iterator[Route]:
     """Make the routes of the verbs."""
-    yield Route(
-        "GET",
-        organization_path("accounts/search"),
-        READ,
-        search_accounts,
-        "searchAccounts",
-        "Account",
-        "Search accounts",
-        answer=Page[Account],
-        query=SEARCH_PARAMETERS,
-    )
-    yield Route(
-        "GET",
-        organization_path("accounts/{id}/children"),
-        READ,
-        list_children,
-        "listChildAccounts",
-        "Account",
-        "List the children of an account",
-        answer=Page[Account],
-        query=paging(MOST_CHILDREN_A_PAGE),
-    )
-    yield Route(
-        "PUT",
-        organization_path("accounts/{id}/enddatebillingentities"),
-        UPDATE,
-        end_date,
-        "endDateAccountBillingEntities",
-        "Account",
-        "End what an account is billed for",
-        request=EndDateRequest,
-        answer=EndDated,
-    )
-    yield Route(
-        "PUT",
-        organization_path("contracts/{id}/enddatebillingentities"),
-        END_CONTRACT,
-        end_contract,
-        "endDateContractBillingEntities",
-        "Contract",
-        "End what hangs on a contract",
-        request=EndDateRequest,
-        answer=EndDated,
-    )
-    yield Route(
-        "POST",
-        organization_path("accountplans/{id}/replace"),
-        REPLACE,
-        replace,
-        "replaceAccountPlan",
-        "AccountPlan",
-        "Replace an account plan by another",
-        request=resource_of(AccountPlan).request_type,
-        answer=ReplacedAccountPlan,
-    )
+    tag, plans = "Account", resource_of(AccountPlan)
+    found: dict[str, Any] = {"answer": Page[Account], "query": SEARCH_PARAMETERS}
+    yield verb_route("GET", "accounts/search", READ, search_accounts, "searchAccounts", tag, **found)
+    listed: dict[str, Any] = {"answer": Page[Account], "query": paging(MOST_CHILDREN_A_PAGE)}
+    yield verb_route("GET", "accounts/{id}/children", READ, list_children, "listChildAccounts", tag, **listed)
+    ended: dict[str, Any] = {"request": EndDateRequest, "answer": EndDated}
+    path, name = "accounts/{id}/enddatebillingentities", "endDateAccountBillingEntities"
+    yield verb_route("PUT", path, UPDATE, end_date, name, tag, **ended)
+    path, name = "contracts/{id}/enddatebillingentities", "endDateContractBillingEntities"
+    yield verb_route("PUT", path, END_CONTRACT, end_contract, name, "Contract", **ended)
+    path, tag = "accountplans/{id}/replace", "AccountPlan"
+    both: dict[str, Any] = {"request": plans.request_type, "answer": ReplacedAccountPlan}
+    yield verb_route("POST", path, REPLACE, replace, "replaceAccountPlan", tag, **both)
 
 
 def search_accounts(call: Call) -> Any:
-    """Find accounts by the search grammar."""
+    """Search accounts. Rule: semantics §1."""
     wanted = read_search(call.query)
     with call.reading() as tx:
         return search(tx, Account, SEARCH_KEYS, wanted)
@@ -118,7 +74,7 @@ def search_accounts(call: Call) -> Any:
 
 def list_children(call: Call) -> Any:
     """List an account's children, newest first."""
-    page = page_request(call.one("pageSize"), call.one("nextToken"), MOST_CHILDREN_A_PAGE)
+    page = call.page(MOST_CHILDREN_A_PAGE)
     with call.reading() as tx:
         return children(tx, call.path["id"], page)
 
@@ -147,7 +103,7 @@ def _require_to_end(call: Call, entities: set[BillingEntity]) -> None:
 
 
 def replace(call: Call) -> Any:
-    """End one account plan where the next one starts."""
+    """Replace an account plan by another: one ends where the next one starts."""
     require(call.principal, "config:create", REPLACE.resource(None))
     with call.writing() as tx:
         return replace_plan(tx, call.path["id"], call.body)

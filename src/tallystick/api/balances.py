@@ -2,11 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 from tallystick.api.accounts import SEARCH_PARAMETERS
-from tallystick.api.crud import IDS, paging
-from tallystick.api.routes import Call, Permission, QueryParameter, Route, organization_path
+from tallystick.api.crud import IDS, resource_route
+from tallystick.api.routes import (
+    Call,
+    Permission,
+    Route,
+    filter_parameters,
+    paging,
+    verb_route,
+)
 from tallystick.balances.balance import Balance
 from tallystick.balances.balance_transaction import BalanceTransaction, EntityType
 from tallystick.balances.charge_schedule import BalanceChargeSchedule
@@ -35,6 +42,7 @@ from tallystick.platform.resources.search import read_search, search
 
 LARGEST_PAGE = 200
 TRANSACTIONS = "balances/{balanceId}/transactions"
+TAG = "Balance"
 _FILTERS = (
     By("transactionTypeId", "transaction_type_id"),
     By("entityType", "entity_type", item=EntityType),
@@ -49,17 +57,10 @@ _Schedule = type[BalanceTransactionSchedule] | type[BalanceChargeSchedule]
 
 def balance_routes() -> Iterator[Route]:
     """Make the routes."""
-    yield Route(
-        "GET",
-        organization_path("commitments/search"),
-        Permission("config:retrieve", resource_of(Commitment).permission_object),
-        search_commitments,
-        "searchCommitments",
-        "Commitment",
-        "Search commitments",
-        answer=Page[Commitment],
-        query=SEARCH_PARAMETERS,
-    )
+    read = Permission("config:retrieve", resource_of(Commitment).permission_object)
+    found: dict[str, Any] = {"answer": Page[Commitment], "query": SEARCH_PARAMETERS}
+    path, name = "commitments/search", "searchCommitments"
+    yield verb_route("GET", path, read, search_commitments, name, "Commitment", **found)
     yield from _transaction_routes()
     yield from _schedule_routes(BalanceTransactionSchedule)
     yield from _schedule_routes(BalanceChargeSchedule)
@@ -68,54 +69,28 @@ def balance_routes() -> Iterator[Route]:
 
 
 def _transaction_routes() -> Iterator[Route]:
-    filters = (QueryParameter(f.name, f.kind) for f in _FILTERS)
-    yield Route(
-        "POST",
-        organization_path(TRANSACTIONS),
-        _ADD,
-        add,
-        "createBalanceTransaction",
-        "Balance",
-        "Add a transaction to a balance",
-        request=_TRANSACTION.request_type,
-        answer=BalanceTransaction,
-    )
-    yield Route(
-        "GET",
-        organization_path(TRANSACTIONS),
-        _READ,
-        list_transactions,
-        "listBalanceTransactions",
-        "Balance",
-        "List the transactions of a balance",
-        answer=Page[BalanceTransaction],
-        query=(*paging(LARGEST_PAGE), *filters),
-    )
-    yield Route(
-        "GET",
-        organization_path(f"{TRANSACTIONS}/summary"),
-        _READ_BALANCE,
-        summary,
-        "getBalanceTransactionsSummary",
-        "Balance",
-        "Sum up the transactions of a balance",
-        answer=BalanceTransactionsSummary,
-    )
+    added: dict[str, Any] = {"request": _TRANSACTION.request_type, "answer": BalanceTransaction}
+    yield verb_route("POST", TRANSACTIONS, _ADD, add, "createBalanceTransaction", TAG, **added)
+    query = (*paging(LARGEST_PAGE), *filter_parameters(_FILTERS))
+    listed: dict[str, Any] = {"answer": Page[BalanceTransaction], "query": query}
+    yield verb_route("GET", TRANSACTIONS, _READ, list_transactions, "listBalanceTransactions", TAG, **listed)
+    path, name = f"{TRANSACTIONS}/summary", "getBalanceTransactionsSummary"
+    yield verb_route("GET", path, _READ_BALANCE, summary, name, TAG, answer=BalanceTransactionsSummary)
 
 
 def _schedule_routes(cls: _Schedule) -> Iterator[Route]:
-    body = resource_of(cls).request_type
-    yield _route(cls, "POST", "", "create", partial(create, cls), request=body, answer=cls)
-    query = (*paging(LARGEST_PAGE), QueryParameter(IDS.name, IDS.kind))
-    yield _route(cls, "GET", "", "list", partial(list_schedules, cls), answer=Page[cls], query=query)  # type: ignore[valid-type]
-    yield _route(cls, "GET", "/{id}", "get", partial(get, cls), answer=cls)
-    yield _route(cls, "PUT", "/{id}", "update", partial(update, cls), request=body, answer=cls)
-    yield _route(cls, "DELETE", "/{id}", "delete", partial(remove, cls), answer=cls)
+    own, body = resource_of(cls), resource_of(cls).request_type
+    yield resource_route(own, "POST", "", "create", partial(create, cls), request=body, answer=cls)
+    query = (*paging(LARGEST_PAGE), *filter_parameters((IDS,)))
+    yield resource_route(own, "GET", "", "list", partial(list_schedules, cls), answer=Page[cls], query=query)  # type: ignore[valid-type]
+    yield resource_route(own, "GET", "/{id}", "get", partial(get, cls), answer=cls)
+    yield resource_route(own, "PUT", "/{id}", "update", partial(update, cls), request=body, answer=cls)
+    yield resource_route(own, "DELETE", "/{id}", "delete", partial(remove, cls), answer=cls)
 
 
 def _preview_route(cls: _Schedule, answer: type, preview: Callable[..., Any]) -> Route:
-    return _route(
-        cls,
+    return resource_route(
+        resource_of(cls),
         "POST",
         "/preview",
         "preview",
@@ -127,31 +102,8 @@ def _preview_route(cls: _Schedule, answer: type, preview: Callable[..., Any]) ->
     )
 
 
-def _route(
-    cls: _Schedule,
-    method: Literal["GET", "POST", "PUT", "DELETE"],
-    suffix: str,
-    verb: str,
-    handler: Callable[[Call], Any],
-    **more: Any,
-) -> Route:
-    declared = resource_of(cls)
-    many = "s" if verb == "list" else ""
-    action = "retrieve" if verb in {"get", "list", "preview"} else verb
-    return Route(
-        method,
-        organization_path(f"{declared.path}{suffix}"),
-        Permission(f"config:{action}", declared.permission_object),
-        handler,
-        f"{verb}{cls.__name__}{many}",
-        cls.__name__,
-        f"{verb.capitalize()} {'' if many else 'a '}{declared.noun}{many}",
-        **more,
-    )
-
-
 def search_commitments(call: Call) -> Page[Commitment]:
-    """Find commitments by the search grammar."""
+    """Search commitments. Rule: semantics §1."""
     wanted = read_search(call.query)
     with call.reading() as tx:
         return search(tx, Commitment, SEARCH_KEYS, wanted)
@@ -161,7 +113,7 @@ def search_commitments(call: Call) -> Page[Commitment]:
 
 
 def add(call: Call) -> BalanceTransaction:
-    """Put something into a balance, or take it out."""
+    """Add a transaction to a balance, which puts something in or takes it out."""
     is_user = call.principal.kind is PrincipalKind.USER
     by = EntityType.USER if is_user else EntityType.SERVICE_USER
     with call.writing() as tx:
@@ -170,9 +122,8 @@ def add(call: Call) -> BalanceTransaction:
 
 def list_transactions(call: Call) -> Page[BalanceTransaction]:
     """List the transactions of a balance, newest first."""
-    page = page_request(call.one("pageSize"), call.one("nextToken"), LARGEST_PAGE)
-    now = call.services.clock.now()
-    clauses = [c for f in _FILTERS for c in f.clauses(_TRANSACTION.table, call.query, now)]
+    page = call.page(LARGEST_PAGE)
+    clauses = call.clauses(_FILTERS, _TRANSACTION.table)
     with call.reading() as tx:
         return page_of_transactions(tx, call.path["balanceId"], page, clauses)
 
@@ -194,8 +145,8 @@ def create(cls: _Schedule, call: Call) -> Any:
 
 def list_schedules(cls: _Schedule, call: Call) -> Any:
     """List the schedules of a balance, newest first."""
-    page = page_request(call.one("pageSize"), call.one("nextToken"), LARGEST_PAGE)
-    clauses = [*IDS.clauses(resource_of(cls).table, call.query, call.services.clock.now())]
+    page = call.page(LARGEST_PAGE)
+    clauses = call.clauses((IDS,), resource_of(cls).table)
     with call.reading() as tx:
         return page_of_schedules(tx, cls, call.path["balanceId"], page, clauses)
 

@@ -1,17 +1,24 @@
 """Bills, their lines, and the jobs that make them."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 from sqlalchemy import ColumnElement, Table
 
 from tallystick.api.accounts import SEARCH_PARAMETERS
-from tallystick.api.crud import paging
-from tallystick.api.routes import Call, Permission, QueryParameter, Route, organization_path
+from tallystick.api.routes import (
+    Call,
+    Permission,
+    QueryParameter,
+    Route,
+    filter_parameters,
+    paging,
+    verb_route,
+)
 from tallystick.billing import jobs, service
 from tallystick.billing.bill import Bill, BillAnswer, BillStatus
 from tallystick.billing.bill_config import BillConfig, get_bill_config
@@ -26,14 +33,12 @@ from tallystick.kernel.periods import BillingFrequency
 from tallystick.kernel.problems import Problem
 from tallystick.platform.resources import By, Id, Page, resource_of
 from tallystick.platform.resources.filters import Filter, Values
-from tallystick.platform.resources.pages import PageRequest, page_request
 from tallystick.platform.resources.search import read_search, search
 from tallystick.platform.resources.transaction import from_request
 from tallystick.platform.resources.wire import InvalidBody, reader
 
-Handler = Callable[[Call], Any]
-Method = Literal["GET", "POST", "PUT", "DELETE"]
 LARGEST_PAGE = 100
+BILLS, JOBS = "Bill", "BillJob"
 BILL = resource_of(Bill).permission_object
 JOB = resource_of(BillJob).permission_object
 READ, UPDATE, DELETE = (Permission(f"config:{a}", BILL) for a in ("retrieve", "update", "delete"))
@@ -131,78 +136,80 @@ def bill_routes() -> Iterator[Route]:
 def _reading() -> Iterator[Route]:
     paged = (*paging(LARGEST_PAGE), ADDITIONAL)
     flags = (QueryParameter("excludeLineItems", bool), QueryParameter("includeBillTotal", bool))
-    own = tuple(QueryParameter(f.name, f.kind) for f in FILTERS)
-    page = Page[BillAnswer]
-    yield _get("bills", list_bills, "listBills", "List bills", page, query=(*paged, *own, *flags))
+    listed: Any = {"answer": Page[BillAnswer], "query": paged}
+    one: Any = {"answer": BillAnswer, "query": (ADDITIONAL,)}
+    query = (*paged, *filter_parameters(FILTERS), *flags)
+    yield verb_route("GET", "bills", READ, list_bills, "listBills", BILLS, **(listed | {"query": query}))
     path = "bills/accountid/{accountId}"
-    yield _get(path, list_of_account, "listAccountBills", "List an account's bills", page, query=paged)
+    yield verb_route("GET", path, READ, list_of_account, "listAccountBills", BILLS, **listed)
     path = "bills/billingperiod/{lastDateInBillingPeriod}/{billingFrequency}"
-    yield _get(path, list_of_period, "listPeriodBills", "List the bills of a period", page, query=paged)
-    path, summary = "bills/latest/{accountId}", "Get the latest bill of an account"
-    yield _get(path, latest_bill, "getLatestBill", summary, BillAnswer, query=(ADDITIONAL,))
-    yield _get("bills/search", search_bills, "searchBills", "Search bills", page, query=SEARCH_PARAMETERS)
-    yield _get("bills/{id}", get_bill, "getBill", "Get a bill", BillAnswer, query=(ADDITIONAL,))
+    yield verb_route("GET", path, READ, list_of_period, "listPeriodBills", BILLS, **listed)
+    yield verb_route("GET", "bills/latest/{accountId}", READ, latest_bill, "getLatestBill", BILLS, **one)
+    found: Any = {"answer": Page[BillAnswer], "query": SEARCH_PARAMETERS}
+    yield verb_route("GET", "bills/search", READ, search_bills, "searchBills", BILLS, **found)
+    yield verb_route("GET", "bills/{id}", READ, get_bill, "getBill", BILLS, **one)
 
 
 def _lines() -> Iterator[Route]:
     paged = (*paging(LARGEST_PAGE), ADDITIONAL)
-    own = tuple(QueryParameter(f.name, f.kind) for f in LINE_FILTERS)
-    page, summary = Page[LineItem], "List the lines of all bills"
-    yield _get("lineitems", list_lines, "listLineItems", summary, page, query=(*paged, *own))
-    path, summary = "bills/{billId}/lineitems", "List the lines of a bill"
-    may: Any = {"permission": READ_LINES}
-    yield _get(path, list_bill_lines, "listBillLineItems", summary, page, query=paged, **may)
-    path, summary = "bills/{billId}/lineitems/{id}", "Get a line of a bill"
-    yield _get(path, get_line, "getBillLineItem", summary, LineItem, query=(ADDITIONAL,), **may)
-    path, summary = f"{path}/explanation", "Explain a line of a bill"
-    yield _get(path, explain, "explainBillLineItem", summary, LineExplanation, **may)
+    listed: Any = {"answer": Page[LineItem], "query": (*paged, *filter_parameters(LINE_FILTERS))}
+    yield verb_route("GET", "lineitems", READ, list_lines, "listLineItems", "LineItem", **listed)
+    path = "bills/{billId}/lineitems"
+    listed = {"answer": Page[LineItem], "query": paged}
+    yield verb_route("GET", path, READ_LINES, list_bill_lines, "listBillLineItems", BILLS, **listed)
+    path = f"{path}/{{id}}"
+    one: Any = {"answer": LineItem, "query": (ADDITIONAL,)}
+    yield verb_route("GET", path, READ_LINES, get_line, "getBillLineItem", BILLS, **one)
+    path = f"{path}/explanation"
+    yield verb_route("GET", path, READ_LINES, explain, "explainBillLineItem", BILLS, answer=LineExplanation)
 
 
 def _changing() -> Iterator[Route]:
-    yield _do(
-        "PUT", "bills/{id}/status", UPDATE, set_status, "setBillStatus", request=UpdateBillStatusRequest
-    )
-    yield _do("PUT", "bills/{id}/lock", UPDATE, lock_bill, "lockBill")
-    yield _do("DELETE", "bills/{id}", DELETE, delete_bill, "deleteBill")
-    approved: Any = {"answer": BillApproval}
+    one: Any = {"answer": BillAnswer}
+    status: Any = {"request": UpdateBillStatusRequest, **one}
+    yield verb_route("PUT", "bills/{id}/status", UPDATE, set_status, "setBillStatus", BILLS, **status)
+    yield verb_route("PUT", "bills/{id}/lock", UPDATE, lock_bill, "lockBill", BILLS, **one)
+    yield verb_route("DELETE", "bills/{id}", DELETE, delete_bill, "deleteBill", BILLS, **one)
     # Ids are required, and with them the original ignores these filters (semantics §22).
     ignored = ("externalInvoiceDateStart", "externalInvoiceDateEnd", "accountIds")
+    approved: Any = {"answer": BillApproval}
     asked: Any = {"request": ApproveBillsRequest, "query": tuple(QueryParameter(n) for n in ignored)}
-    yield _do("POST", "bills/approve", UPDATE_MANY, approve_bills, "approveBills", **asked, **approved)
+    path = "bills/approve"
+    yield verb_route("POST", path, UPDATE_MANY, approve_bills, "approveBills", BILLS, **asked, **approved)
     path = "bills/billingperiod/{lastDateInBillingPeriod}/{billingFrequency}/approve"
-    yield _do("POST", path, UPDATE_MANY, approve_period, "approvePeriodBills", **approved)
-    reads: Any = {"repeatable": True}
-    yield _do("POST", "bills/{id}/verify", READ, verify_bill, "verifyBill", answer=Verification, **reads)
+    yield verb_route("POST", path, UPDATE_MANY, approve_period, "approvePeriodBills", BILLS, **approved)
+    compared: Any = {"answer": Verification, "repeatable": True}
+    yield verb_route("POST", "bills/{id}/verify", READ, verify_bill, "verifyBill", BILLS, **compared)
 
 
 def _jobs() -> Iterator[Route]:
-    body, anew = resource_of(BillJob).request_type, BillJobRecalculateRequest
-    reads: Any = {"query": (QueryParameter("debug", bool),), "repeatable": True}
-    yield _do("POST", "bills/preview", CREATE_JOB, preview_bill, "previewBill", request=body, **reads)
-    paged: Any = {"request": SimulateRequest, "answer": Simulation, "query": paging(LARGEST_PAGE)}
-    yield _do("POST", "bills/simulate", CREATE_JOB, simulate_bills, "simulateBills", **paged, repeatable=True)
-    made: Any = {"answer": BillJob}
-    yield _do("POST", "billjobs", CREATE_JOB, create_job, "createBillJob", request=body, **made)
-    path = "billjobs/recalculate"
-    yield _do("POST", path, CREATE_JOB, recalculate, "createRecalculationJob", request=anew, **made)
-    path, summary = "billjobs/{id}/failures", "List the accounts whose bills a job could not make"
-    failures, paged = Page[BillFailure], paging(LARGEST_PAGE)
-    yield _get(
-        path, list_failures, "listBillJobFailures", summary, failures, permission=READ_JOB, query=paged
+    body = resource_of(BillJob).request_type
+    debug = (QueryParameter("debug", bool),)
+    shown: Any = {"request": body, "answer": BillAnswer, "query": debug, "repeatable": True}
+    yield verb_route("POST", "bills/preview", CREATE_JOB, preview_bill, "previewBill", BILLS, **shown)
+    rated: Any = {"request": SimulateRequest, "answer": Simulation, "query": paging(LARGEST_PAGE)}
+    path = "bills/simulate"
+    yield verb_route(
+        "POST", path, CREATE_JOB, simulate_bills, "simulateBills", BILLS, **rated, repeatable=True
     )
-    yield _do("POST", "billjobs/{id}/cancel", UPDATE_JOB, cancel_job, "cancelBillJob", **made)
+    made: Any = {"answer": BillJob}
+    yield verb_route("POST", "billjobs", CREATE_JOB, create_job, "createBillJob", JOBS, request=body, **made)
+    anew: Any = {"request": BillJobRecalculateRequest, **made}
+    path = "billjobs/recalculate"
+    yield verb_route("POST", path, CREATE_JOB, recalculate, "createRecalculationJob", JOBS, **anew)
+    failed: Any = {"answer": Page[BillFailure], "query": paging(LARGEST_PAGE)}
+    path = "billjobs/{id}/failures"
+    yield verb_route("GET", path, READ_JOB, list_failures, "listBillJobFailures", JOBS, **failed)
+    yield verb_route("POST", "billjobs/{id}/cancel", UPDATE_JOB, cancel_job, "cancelBillJob", JOBS, **made)
 
 
 def _config() -> Iterator[Route]:
     declared = resource_of(BillConfig)
-    where, tag, on = organization_path(declared.path), "BillConfig", declared.permission_object
-    may: Any = Permission("config:retrieve", on)
-    yield Route(
-        "GET", where, may, get_config, "getBillConfig", tag, "Get the bill configuration", answer=BillConfig
-    )
-    may, summary = Permission("config:update", on), "Close the books up to a date, or open them again"
+    path, tag, on = declared.path, "BillConfig", declared.permission_object
+    read, update = Permission("config:retrieve", on), Permission("config:update", on)
+    yield verb_route("GET", path, read, get_config, "getBillConfig", tag, answer=BillConfig)
     body: Any = {"request": declared.request_type, "answer": BillConfig}
-    yield Route("PUT", where, may, update_config, "updateBillConfig", tag, summary, **body)
+    yield verb_route("PUT", path, update, update_config, "updateBillConfig", tag, **body)
 
 
 # --- handlers -----------------------------------------------------------------------------------
@@ -211,8 +218,10 @@ def _config() -> Iterator[Route]:
 def list_bills(call: Call) -> Any:
     """List bills by the filters; with their lines unless excluded."""
     with call.reading() as tx:
-        clauses = _clauses(call, FILTERS, resource_of(Bill).table)
-        return service.page_of_bills(tx, _page(call), clauses, lines=not call.flag("excludeLineItems"))
+        clauses = call.clauses(FILTERS, resource_of(Bill).table)
+        return service.page_of_bills(
+            tx, call.page(LARGEST_PAGE), clauses, lines=not call.flag("excludeLineItems")
+        )
 
 
 def list_of_account(call: Call) -> Any:
@@ -221,23 +230,23 @@ def list_of_account(call: Call) -> Any:
     table = resource_of(Bill).table
     clauses = wanted.clauses(table, {"accountId": [call.path["accountId"]]}, call.now())
     with call.reading() as tx:
-        return service.page_of_bills(tx, _page(call), clauses)
+        return service.page_of_bills(tx, call.page(LARGEST_PAGE), clauses)
 
 
 def list_of_period(call: Call) -> Any:
     """List the bills of the period that ends with a day."""
     with call.reading() as tx:
-        return service.page_of_bills(tx, _page(call), service.period_clauses(*_period(call.path)))
+        return service.page_of_bills(tx, call.page(LARGEST_PAGE), service.period_clauses(*_period(call.path)))
 
 
 def latest_bill(call: Call) -> Any:
-    """Give an account's latest bill."""
+    """Get the latest bill of an account."""
     with call.reading() as tx:
         return service.latest_bill(tx, _path_id(call, "accountId"))
 
 
 def search_bills(call: Call) -> Any:
-    """Find bills by the search grammar."""
+    """Search bills. Rule: semantics §1."""
     wanted = read_search(call.query)
     with call.reading() as tx:
         found = search(tx, Bill, SEARCH_KEYS, wanted)
@@ -245,7 +254,7 @@ def search_bills(call: Call) -> Any:
 
 
 def get_bill(call: Call) -> Any:
-    """Give a bill with its lines."""
+    """Get a bill with its lines."""
     with call.reading() as tx:
         return service.get_bill(tx, call.path["id"])
 
@@ -254,24 +263,24 @@ def list_lines(call: Call) -> Any:
     """List lines of all bills, those of the newest bills first."""
     table = resource_of(LineItem).table
     with call.reading() as tx:
-        clauses = [*_clauses(call, LINE_FILTERS, table), *tx.visible(Bill, table.c.bill_id)]
-        return tx.page(LineItem, _page(call), clauses)
+        clauses = [*call.clauses(LINE_FILTERS, table), *tx.visible(Bill, table.c.bill_id)]
+        return tx.page(LineItem, call.page(LARGEST_PAGE), clauses)
 
 
 def list_bill_lines(call: Call) -> Any:
     """List a bill's lines in their order."""
     with call.reading() as tx:
-        return service.page_of_lines(tx, call.path["billId"], _page(call))
+        return service.page_of_lines(tx, call.path["billId"], call.page(LARGEST_PAGE))
 
 
 def get_line(call: Call) -> Any:
-    """Give one line."""
+    """Get a line of a bill."""
     with call.reading() as tx:
         return service.get_line(tx, call.path["billId"], call.path["id"])
 
 
 def explain(call: Call) -> Any:
-    """Explain one line: its derivation, as values and as text."""
+    """Explain a line of a bill: its derivation, as values and as text."""
     with call.reading() as tx:
         return service.explain_line(tx, call.path["billId"], call.path["id"])
 
@@ -321,7 +330,7 @@ def preview_bill(call: Call) -> Any:
 def simulate_bills(call: Call) -> Any:
     """Rate a period under other prices and store nothing."""
     with call.services.database.snapshot(call.org_id) as tx:
-        return simulate(tx, call.services.usage, call.body, _page(call))
+        return simulate(tx, call.services.usage, call.body, call.page(LARGEST_PAGE))
 
 
 def create_job(call: Call) -> Any:
@@ -337,13 +346,16 @@ def recalculate(call: Call) -> Any:
 
 
 def get_config(call: Call) -> Any:
-    """Give the bill configuration."""
+    """Get the bill configuration."""
     with call.writing() as tx:
         return get_bill_config(tx)
 
 
 def update_config(call: Call) -> Any:
-    """Lock all bills up to a date, and unlock those that only a later date held."""
+    """Close the books up to a date, or open them again.
+
+    Bills up to the date are locked; those that only a later date held are unlocked.
+    """
     with call.writing() as tx:
         return update_bill_config(tx, call.body)
 
@@ -352,7 +364,7 @@ def list_failures(call: Call) -> Any:
     """List the accounts whose bills a job could not make, and why."""
     with call.reading() as tx:
         job = tx.get(BillJob, call.path["id"])
-        return page_of_failures(tx, job.id, _page(call))
+        return page_of_failures(tx, job.id, call.page(LARGEST_PAGE))
 
 
 def cancel_job(call: Call) -> Any:
@@ -362,33 +374,6 @@ def cancel_job(call: Call) -> Any:
 
 
 # --- reading requests ---------------------------------------------------------------------------
-
-
-def _get(path: str, handler: Handler, operation_id: str, summary: str, answer: Any, **more: Any) -> Route:
-    tag = {"bills": "Bill", "billjobs": "BillJob"}.get(path.split("/", 1)[0], "LineItem")
-    permission, where = more.pop("permission", READ), organization_path(path)
-    return Route("GET", where, permission, handler, operation_id, tag, summary, answer=answer, **more)
-
-
-def _do(
-    method: Method, path: str, permission: Permission, handler: Handler, operation_id: str, **more: Any
-) -> Route:
-    """Make the route of a verb; the first line of its handler says what it does."""
-    tag = "Bill" if path.startswith("bills") else "BillJob"
-    summary = (handler.__doc__ or "").split("\n", 1)[0].rstrip(".")
-    where = organization_path(path)
-    return Route(
-        method, where, permission, handler, operation_id, tag, summary, **({"answer": BillAnswer} | more)
-    )
-
-
-def _page(call: Call) -> PageRequest:
-    return page_request(call.one("pageSize"), call.one("nextToken"), LARGEST_PAGE)
-
-
-def _clauses(call: Call, filters: tuple[Filter, ...], table: Table) -> list[ColumnElement[bool]]:
-    now = call.now()
-    return [clause for f in filters for clause in f.clauses(table, call.query, now)]
 
 
 def _period(path: Mapping[str, str]) -> tuple[date, BillingFrequency]:

@@ -3,11 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
-from tallystick.api.crud import paging
-from tallystick.api.routes import Call, Permission, QueryParameter, Route, organization_path
+from tallystick.api.routes import Call, Permission, QueryParameter, Route, paging, verb_route
 from tallystick.kernel.problems import Problem
 from tallystick.platform.resources import Page, resource_of
-from tallystick.platform.resources.pages import page_request
 from tallystick.platform.resources.wire import InvalidBody
 from tallystick.usage.counter_adjustment import (
     DATE_FILTERS,
@@ -23,22 +21,16 @@ LARGEST_PAGE = 100
 def counter_routes() -> Iterator[Route]:
     """Make the route."""
     names = ("counterId", "accountId", *DATE_FILTERS, "sortOrder")
-    yield Route(
-        "GET",
-        organization_path("counteradjustments"),
-        Permission("config:retrieve", resource_of(CounterAdjustment).permission_object),
-        list_page,
-        "listCounterAdjustments",
-        "CounterAdjustments",
-        "List counter adjustments",
-        answer=Page[CounterAdjustment],
-        query=(*paging(LARGEST_PAGE), *(QueryParameter(name) for name in names)),
-    )
+    read = Permission("config:retrieve", resource_of(CounterAdjustment).permission_object)
+    query = (*paging(LARGEST_PAGE), *(QueryParameter(name) for name in names))
+    listed: dict[str, Any] = {"answer": Page[CounterAdjustment], "query": query}
+    path, name, tag = "counteradjustments", "listCounterAdjustments", "CounterAdjustments"
+    yield verb_route("GET", path, read, list_page, name, tag, **listed)
 
 
 def list_page(call: Call) -> Any:
     """List the adjustments of a counter, newest first, or by date when asked to sort. Raises InvalidBody."""
-    page = page_request(call.one("pageSize"), call.one("nextToken"), LARGEST_PAGE)
+    page = call.page(LARGEST_PAGE)
     clauses = adjustment_clauses(call.query, call.now())
     order = _order(call.one("sortOrder"))
     with call.reading() as tx:

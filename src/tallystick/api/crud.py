@@ -1,15 +1,22 @@
 """The five operations that every declared resource has, and the two of a singleton."""
 
-from collections.abc import Callable, Iterator
-from typing import Any, Literal
+from collections.abc import Iterator
+from typing import Any
 
-from tallystick.api.routes import Call, Permission, QueryParameter, Route, organization_path
+from tallystick.api.routes import (
+    Call,
+    Handler,
+    Method,
+    Permission,
+    Route,
+    filter_parameters,
+    organization_path,
+    paging,
+)
 from tallystick.platform.resources import By, Page, Resource, resources
 from tallystick.platform.resources.filters import Filter
-from tallystick.platform.resources.pages import page_request
 from tallystick.platform.resources.transaction import ResourceNotFound, from_request, replace_versioned
 
-Method = Literal["GET", "POST", "PUT", "DELETE"]
 IDS = By("ids", "id", many=True)
 
 
@@ -26,23 +33,17 @@ def crud_route(declared: Resource, verb: str) -> Route:
     return _COLLECTION[verb](declared)
 
 
-def paging(largest: int) -> tuple[QueryParameter, ...]:
-    """Describe the parameters that every list takes."""
-    size = QueryParameter("pageSize", int, {"minimum": 1, "maximum": largest})
-    return size, QueryParameter("nextToken", str)
-
-
 def list_filters(declared: Resource) -> tuple[Filter, ...]:
     """Give all filters of a resource's list."""
     return (IDS, *declared.filters)
 
 
-def _route(
-    declared: Resource, method: Method, suffix: str, verb: str, handler: Callable[[Call], Any], **more: Any
+def resource_route(
+    declared: Resource, method: Method, suffix: str, verb: str, handler: Handler, **more: Any
 ) -> Route:
-    """Make one route; reading needs `config:retrieve`, the rest its own action."""
+    """Make the route of one verb of a resource; reading needs `config:retrieve`, the rest its own action."""
     name = declared.cls.__name__
-    action = {"get": "retrieve", "list": "retrieve"}.get(verb, verb)
+    action = "retrieve" if verb in _READS else verb
     return Route(
         method=method,
         path=organization_path(f"{declared.path}{suffix}"),
@@ -53,6 +54,9 @@ def _route(
         summary=_summary(declared, verb),
         **more,
     )
+
+
+_READS = frozenset({"get", "list", "preview"})
 
 
 def _summary(declared: Resource, verb: str) -> str:
@@ -69,7 +73,9 @@ def _create(declared: Resource) -> Route:
         with call.writing() as tx:
             return tx.create(from_request(declared.cls, call.body))
 
-    return _route(declared, "POST", "", "create", create, request=declared.request_type, answer=declared.cls)
+    return resource_route(
+        declared, "POST", "", "create", create, request=declared.request_type, answer=declared.cls
+    )
 
 
 def _get(declared: Resource) -> Route:
@@ -77,7 +83,7 @@ def _get(declared: Resource) -> Route:
         with call.reading() as tx:
             return tx.get(declared.cls, call.path["id"])
 
-    return _route(declared, "GET", "/{id}", "get", get, answer=declared.cls)
+    return resource_route(declared, "GET", "/{id}", "get", get, answer=declared.cls)
 
 
 def _update(declared: Resource) -> Route:
@@ -85,7 +91,7 @@ def _update(declared: Resource) -> Route:
         with call.writing() as tx:
             return replace_versioned(tx, tx.get(declared.cls, call.path["id"], lock=True), call.body)
 
-    return _route(
+    return resource_route(
         declared, "PUT", "/{id}", "update", update, request=declared.request_type, answer=declared.cls
     )
 
@@ -95,21 +101,20 @@ def _delete(declared: Resource) -> Route:
         with call.writing() as tx:
             return tx.delete(declared.cls, call.path["id"])
 
-    return _route(declared, "DELETE", "/{id}", "delete", delete, answer=declared.cls)
+    return resource_route(declared, "DELETE", "/{id}", "delete", delete, answer=declared.cls)
 
 
 def _list(declared: Resource) -> Route:
     filters = list_filters(declared)
 
     def list_page(call: Call) -> Any:
-        page = page_request(call.one("pageSize"), call.one("nextToken"), declared.max_page_size)
-        now = call.now()
-        clauses = [c for f in filters for c in f.clauses(declared.table, call.query, now)]
+        page = call.page(declared.max_page_size)
+        clauses = call.clauses(filters, declared.table)
         with call.reading() as tx:
             return tx.page(declared.cls, page, clauses)
 
-    query = (*paging(declared.max_page_size), *(QueryParameter(f.name, f.kind) for f in filters))
-    return _route(declared, "GET", "", "list", list_page, query=query, answer=Page[declared.cls])  # type: ignore[name-defined]
+    query = (*paging(declared.max_page_size), *filter_parameters(filters))
+    return resource_route(declared, "GET", "", "list", list_page, query=query, answer=Page[declared.cls])  # type: ignore[name-defined]
 
 
 def _get_single(declared: Resource) -> Route:
@@ -120,7 +125,7 @@ def _get_single(declared: Resource) -> Route:
             raise ResourceNotFound(f"This organization has no {declared.noun}.")
         return found
 
-    return _route(declared, "GET", "", "get", get, answer=declared.cls)
+    return resource_route(declared, "GET", "", "get", get, answer=declared.cls)
 
 
 def _update_single(declared: Resource) -> Route:
@@ -131,7 +136,9 @@ def _update_single(declared: Resource) -> Route:
                 raise ResourceNotFound(f"This organization has no {declared.noun}.")
             return replace_versioned(tx, found, call.body)
 
-    return _route(declared, "PUT", "", "update", update, request=declared.request_type, answer=declared.cls)
+    return resource_route(
+        declared, "PUT", "", "update", update, request=declared.request_type, answer=declared.cls
+    )
 
 
 _COLLECTION = {"create": _create, "list": _list, "get": _get, "update": _update, "delete": _delete}

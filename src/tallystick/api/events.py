@@ -4,10 +4,16 @@ from collections.abc import Iterator
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement
 
-from tallystick.api.crud import paging
-from tallystick.api.routes import Call, Permission, QueryParameter, Route, organization_path
+from tallystick.api.routes import (
+    Call,
+    Permission,
+    QueryParameter,
+    Route,
+    filter_parameters,
+    paging,
+    verb_route,
+)
 from tallystick.events.declared import event_fields, event_names
 from tallystick.events.filters import FILTERS
 from tallystick.events.known import scheduled_fields
@@ -15,10 +21,10 @@ from tallystick.events.read import Event, get_event, mark_actioned, page_of_even
 from tallystick.events.record import events
 from tallystick.kernel.problems import Problem
 from tallystick.platform.resources import Page
-from tallystick.platform.resources.pages import page_request
 from tallystick.platform.resources.wire import InvalidBody
 
 LARGEST_PAGE = 100
+TAG = "Events"
 READ = Permission("config:retrieve", "config:event")
 UPDATE = Permission("config:update", "config:event")
 
@@ -39,30 +45,23 @@ def event_routes() -> Iterator[Route]:
     """Make the routes of the event record."""
     query = (
         *paging(LARGEST_PAGE),
-        *(QueryParameter(f.name, f.kind) for f in FILTERS),
+        *filter_parameters(FILTERS),
         QueryParameter("includeActioned", bool),
     )
-    path = organization_path("events")
-    yield Route(
-        "GET", path, READ, list_events, "listEvents", "Events", "List events", answer=Page[Event], query=query
-    )
-    types, summary = f"{path}/types", "List the names of events"
-    yield Route("GET", types, READ, list_types, "listEventTypes", "Events", summary, answer=EventTypes)
-    fields, summary = f"{path}/fields", "List the fields of events"
-    name = (QueryParameter("eventName"),)
-    yield Route(
-        "GET", fields, READ, list_fields, "listEventFields", "Events", summary, answer=EventFields, query=name
-    )
-    yield Route("GET", f"{path}/{{id}}", READ, get, "getEvent", "Events", "Get an event", answer=Event)
-    actioned, summary = f"{path}/{{id}}/actioned", "Note that an event was dealt with"
-    yield Route("PUT", actioned, UPDATE, set_actioned, "setEventActioned", "Events", summary, answer=Event)
+    listed: dict[str, Any] = {"answer": Page[Event], "query": query}
+    yield verb_route("GET", "events", READ, list_events, "listEvents", TAG, **listed)
+    yield verb_route("GET", "events/types", READ, list_types, "listEventTypes", TAG, answer=EventTypes)
+    fields: dict[str, Any] = {"answer": EventFields, "query": (QueryParameter("eventName"),)}
+    yield verb_route("GET", "events/fields", READ, list_fields, "listEventFields", TAG, **fields)
+    yield verb_route("GET", "events/{id}", READ, get, "getEvent", TAG, answer=Event)
+    path = "events/{id}/actioned"
+    yield verb_route("PUT", path, UPDATE, set_actioned, "setEventActioned", TAG, answer=Event)
 
 
 def list_events(call: Call) -> Any:
-    """List events, newest first; those that were dealt with only when asked for (semantics §6)."""
-    page = page_request(call.one("pageSize"), call.one("nextToken"), LARGEST_PAGE)
-    now = call.now()
-    clauses: list[ColumnElement[bool]] = [c for f in FILTERS for c in f.clauses(events, call.query, now)]
+    """List events, newest first. Those that were dealt with only when asked for (semantics §6)."""
+    page = call.page(LARGEST_PAGE)
+    clauses = call.clauses(FILTERS, events)
     if call.one("ids") and len(clauses) > 1:
         raise InvalidBody([Problem("ids", "not_applicable", "cannot be combined with other filters")])
     if not call.flag("includeActioned") and not call.one("ids"):
@@ -72,13 +71,13 @@ def list_events(call: Call) -> Any:
 
 
 def list_types(call: Call) -> EventTypes:
-    """List the names of all events that can happen (semantics §28)."""
+    """List the names of all events that can happen. Rule: semantics §28."""
     with call.reading() as tx:
         return EventTypes(sorted({*event_names(), *scheduled_fields(tx)}))
 
 
 def list_fields(call: Call) -> EventFields:
-    """List the fields of all events, or of the one that is named (semantics §28)."""
+    """List the fields of all events, or of the one that is named. Rule: semantics §28."""
     wanted = call.one("eventName")
     with call.reading() as tx:
         scheduled = {name: each for name, each in scheduled_fields(tx).items() if wanted in {None, name}}
@@ -86,7 +85,7 @@ def list_fields(call: Call) -> EventFields:
 
 
 def get(call: Call) -> Any:
-    """Get one event. Raises EventNotFound."""
+    """Get an event. Raises EventNotFound."""
     with call.reading() as tx:
         return get_event(tx, call.path["id"])
 

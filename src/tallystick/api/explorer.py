@@ -1,8 +1,9 @@
 """Looking at usage and bills. Saved queries are a declared resource: their routes are generic."""
 
 from collections.abc import Iterator
+from typing import Any
 
-from tallystick.api.routes import Call, Permission, Route, organization_path
+from tallystick.api.routes import Call, Permission, Route, verb_route
 from tallystick.explorer.bill_query import BillDataResponse, QueryBillDataRequest
 from tallystick.explorer.saved_query import UsageSavedQuery
 from tallystick.explorer.service import UsageQueryResponse
@@ -21,37 +22,17 @@ QUERY_BILLS = Permission("analytics:query", "analytics:bill")
 
 def explorer_routes() -> Iterator[Route]:
     """Make the routes."""
-    yield Route(
-        "POST",
-        organization_path("usage/query"),
-        QUERY_USAGE,
-        query_usage,
-        "queryUsage",
-        TAG,
-        "Query usage",
-        request=UsageQueryRequest,
-        answer=UsageQueryResponse,
-        repeatable=True,
-    )
-    yield Route(
-        "POST",
-        organization_path("dataexplorer/bills"),
-        QUERY_BILLS,
-        query_bills,
-        "queryBillData",
-        TAG,
-        "Query bill lines",
-        request=QueryBillDataRequest,
-        answer=BillDataResponse,
-        repeatable=True,
-    )
+    usage: dict[str, Any] = {"request": UsageQueryRequest, "answer": UsageQueryResponse, "repeatable": True}
+    yield verb_route("POST", "usage/query", QUERY_USAGE, query_usage, "queryUsage", TAG, **usage)
+    bills: dict[str, Any] = {"request": QueryBillDataRequest, "answer": BillDataResponse, "repeatable": True}
+    yield verb_route("POST", "dataexplorer/bills", QUERY_BILLS, query_bills, "queryBillData", TAG, **bills)
 
 
 def query_usage(call: Call) -> UsageQueryResponse:
-    """Group and aggregate usage, or list it."""
+    """Query usage: group and aggregate it, or list it."""
     return call.services.explorer.usage(call.org_id, call.body)
 
 
 def query_bills(call: Call) -> BillDataResponse:
-    """List bill lines with their bill and account."""
+    """Query bill lines, each with its bill and account."""
     return call.services.explorer.bills(call.org_id, call.body)

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
-from tallystick.api.crud import crud_route, paging
+from tallystick.api.crud import crud_route
 from tallystick.api.routes import (
     SIGNED,
     Call,
@@ -15,7 +15,8 @@ from tallystick.api.routes import (
     Permission,
     QueryParameter,
     Route,
-    organization_path,
+    paging,
+    verb_route,
 )
 from tallystick.billing.bill import Bill
 from tallystick.billing.line_item import LineItem
@@ -27,7 +28,6 @@ from tallystick.exports.schedule import ExportSchedule
 from tallystick.exports.service import order_ad_hoc
 from tallystick.organizations.principal import Principal, require_all
 from tallystick.platform.resources import Page, resource_of
-from tallystick.platform.resources.pages import page_request
 from tallystick.platform.resources.transaction import from_request, replace_versioned
 
 LINK_LIFETIME: Final = timedelta(minutes=15)
@@ -35,6 +35,7 @@ LINK_LIFETIME: Final = timedelta(minutes=15)
 LARGEST_PAGE: Final = 100
 TO_DOWNLOAD: Final = "/downloads/{orgId}/dataexports/{id}"
 TAG: Final = "ExportJob"
+PATH: Final = "dataexports"
 _JOB: Final = resource_of(ExportJob).permission_object
 CREATE, READ = Permission("config:create", _JOB), Permission("config:retrieve", _JOB)
 DOWNLOAD = Permission("exports:download", _JOB, "jobId")
@@ -71,8 +72,15 @@ def export_routes() -> Iterator[Route]:
     """Make the routes."""
     yield replace(crud_route(_SCHEDULE, "create"), handler=create_schedule)
     yield replace(crud_route(_SCHEDULE, "update"), handler=update_schedule)
-    yield _route(
-        "POST", "adhoc", CREATE, order, "createAdHocExport", request=AdHocExportRequest, answer=AdHocResponse
+    yield verb_route(
+        "POST",
+        f"{PATH}/adhoc",
+        CREATE,
+        order,
+        "createAdHocExport",
+        TAG,
+        request=AdHocExportRequest,
+        answer=AdHocResponse,
     )
     filters = (
         QueryParameter("ids", list[str]),
@@ -82,10 +90,12 @@ def export_routes() -> Iterator[Route]:
         QueryParameter("dateCreatedEnd"),
     )
     query = (*paging(LARGEST_PAGE), *filters)
-    yield _route("GET", "jobs", READ, list_jobs, "listExportJobs", answer=Page[ExportJob], query=query)
-    yield _route("GET", "jobs/{id}", READ, get_job, "getExportJob", answer=ExportJob)
-    path = "jobs/{jobId}/getdownloadurl"
-    yield _route("GET", path, DOWNLOAD, link, "getExportDownloadUrl", answer=ExportDownloadUrl)
+    yield verb_route(
+        "GET", f"{PATH}/jobs", READ, list_jobs, "listExportJobs", TAG, answer=Page[ExportJob], query=query
+    )
+    yield verb_route("GET", f"{PATH}/jobs/{{id}}", READ, get_job, "getExportJob", TAG, answer=ExportJob)
+    path = f"{PATH}/jobs/{{jobId}}/getdownloadurl"
+    yield verb_route("GET", path, DOWNLOAD, link, "getExportDownloadUrl", TAG, answer=ExportDownloadUrl)
     yield Route(
         "GET",
         TO_DOWNLOAD,
@@ -138,7 +148,7 @@ def require_to_see(caller: Principal, content: Content) -> None:
 
 def list_jobs(call: Call) -> Page[ExportJob]:
     """List export jobs, newest first."""
-    page = page_request(call.one("pageSize"), call.one("nextToken"), LARGEST_PAGE)
+    page = call.page(LARGEST_PAGE)
     clauses = list(job_clauses(call.query, call.now()))
     with call.reading() as tx:
         return tx.page(ExportJob, page, clauses)
@@ -172,11 +182,3 @@ def download(call: Call) -> FileAnswer:
     return FileAnswer(
         services.files.path(file_key(job.id, name)), _MEDIA_TYPES[name.rpartition(".")[2]], name
     )
-
-
-def _route(
-    method: Any, path: str, permission: Permission, handler: Any, operation_id: str, **more: Any
-) -> Route:
-    summary = (handler.__doc__ or "").split("\n", 1)[0].split(". ")[0].rstrip(".")
-    where = organization_path(f"dataexports/{path}")
-    return Route(method, where, permission, handler, operation_id, TAG, summary, **more)

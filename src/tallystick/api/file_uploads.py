@@ -1,12 +1,11 @@
 """Files of measurements: links to upload them, their jobs, and the files as they were uploaded."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import msgspec
 
-from tallystick.api.crud import paging
 from tallystick.api.routes import (
     SIGNED,
     Call,
@@ -14,11 +13,11 @@ from tallystick.api.routes import (
     Permission,
     QueryParameter,
     Route,
-    organization_path,
+    paging,
+    verb_route,
 )
 from tallystick.platform.incoming import IncomingFile
 from tallystick.platform.resources import Page
-from tallystick.platform.resources.pages import page_request
 from tallystick.usage.file_upload import (
     LARGEST_FILE_BYTES,
     FileUploadJob,
@@ -33,6 +32,8 @@ UPLOAD_LIFETIME: Final = timedelta(minutes=1)
 "Rule: semantics §6. The body may take longer, once it has begun."
 DOWNLOAD_LIFETIME: Final = timedelta(hours=1)
 LARGEST_PAGE: Final = 100
+TAG: Final = "Measurements"
+PATH: Final = "fileuploads/measurements"
 MAY_UPLOAD = Permission("measurements:fileupload", "ingest:measurement")
 MAY_RETRIEVE = Permission("measurements:retrieve", "ingest:measurement")
 TO_UPLOAD = "/uploads/{orgId}/measurements/{id}"
@@ -58,15 +59,19 @@ class UrlDownloadResponse(msgspec.Struct, rename="camel"):
 def file_upload_routes() -> Iterator[Route]:
     """Make the routes."""
     own: dict[str, Any] = {"request": GetUploadUrlRequest, "answer": UrlUploadResponse}
-    yield _route("POST", "generateUploadUrl", MAY_UPLOAD, generate_link, "generateUploadUrl", **own)
+    yield verb_route(
+        "POST", f"{PATH}/generateUploadUrl", MAY_UPLOAD, generate_link, "generateUploadUrl", TAG, **own
+    )
     filters = ("dateCreatedStart", "dateCreatedEnd", "fileKey")
     query = (*paging(LARGEST_PAGE), *(QueryParameter(name) for name in filters))
     listed: dict[str, Any] = {"answer": Page[FileUploadJob], "query": query}
-    yield _route("GET", "jobs", MAY_RETRIEVE, list_jobs, "listFileUploadJobs", **listed)
-    yield _route("GET", "jobs/{id}", MAY_RETRIEVE, get_job, "getFileUploadJob", answer=FileUploadJob)
-    path = "jobs/{id}/original"
-    yield _route(
-        "GET", path, MAY_RETRIEVE, link_original, "getFileUploadOriginal", answer=UrlDownloadResponse
+    yield verb_route("GET", f"{PATH}/jobs", MAY_RETRIEVE, list_jobs, "listFileUploadJobs", TAG, **listed)
+    yield verb_route(
+        "GET", f"{PATH}/jobs/{{id}}", MAY_RETRIEVE, get_job, "getFileUploadJob", TAG, answer=FileUploadJob
+    )
+    path = f"{PATH}/jobs/{{id}}/original"
+    yield verb_route(
+        "GET", path, MAY_RETRIEVE, link_original, "getFileUploadOriginal", TAG, answer=UrlDownloadResponse
     )
     yield Route(
         "PUT",
@@ -74,7 +79,7 @@ def file_upload_routes() -> Iterator[Route]:
         None,
         receive,
         "uploadMeasurements",
-        "Measurements",
+        TAG,
         "Upload a file by a signed link",
         answer=FileUploadJob,
         query=SIGNED,
@@ -87,7 +92,7 @@ def file_upload_routes() -> Iterator[Route]:
         None,
         download,
         "downloadMeasurements",
-        "Measurements",
+        TAG,
         "Download an uploaded file by a signed link",
         query=SIGNED,
     )
@@ -112,7 +117,7 @@ def receive(call: Call) -> IncomingFile:
 
 def list_jobs(call: Call) -> Page[FileUploadJob]:
     """List the jobs of uploaded files."""
-    page = page_request(call.one("pageSize"), call.one("nextToken"), LARGEST_PAGE)
+    page = call.page(LARGEST_PAGE)
     clauses = list(upload_clauses(call.query))
     with call.reading() as tx:
         return tx.page(FileUploadJob, page, clauses)
@@ -139,16 +144,3 @@ def download(call: Call) -> FileAnswer:
     with call.services.database.reading(org_id) as tx:
         job = uploaded(tx, job_id)
     return FileAnswer(call.services.files.path(job.file_key), job.content_type, job.file_name)
-
-
-def _route(
-    method: Literal["GET", "POST"],
-    path: str,
-    permission: Permission,
-    handler: Callable[[Call], Any],
-    operation_id: str,
-    **more: Any,
-) -> Route:
-    summary = (handler.__doc__ or "").split("\n", 1)[0].rstrip(".")
-    where = organization_path(f"fileuploads/measurements/{path}")
-    return Route(method, where, permission, handler, operation_id, "Measurements", summary, **more)

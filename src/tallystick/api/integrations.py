@@ -3,15 +3,15 @@
 Listing configurations, and external mappings by id, have generic routes; webhooks are not here.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 from typing import Any, Final, Literal
 
 import msgspec
 from sqlalchemy import ColumnElement
 
-from tallystick.api.crud import paging
-from tallystick.api.routes import Call, FileAnswer, Permission, QueryParameter, Route, organization_path
+from tallystick.api.routes import Call, FileAnswer, Permission, QueryParameter, Route, paging, verb_route
 from tallystick.billing.bill import Bill
 from tallystick.integrations import available, service
 from tallystick.integrations.adapter import System
@@ -23,7 +23,6 @@ from tallystick.integrations.run import IntegrationRun, RunStatus
 from tallystick.kernel.problems import Problem
 from tallystick.platform.resources import By, Page, resource_of
 from tallystick.platform.resources.filters import instant, split
-from tallystick.platform.resources.pages import page_request
 from tallystick.platform.resources.transaction import ResourceNotFound
 from tallystick.platform.resources.wire import InvalidBody, encode_whole
 
@@ -43,6 +42,7 @@ _runs = resource_of(IntegrationRun).table
 _mappings = resource_of(ExternalMapping).table
 _configs = resource_of(IntegrationConfig).table
 _bills = resource_of(Bill).table
+_route = partial(verb_route, tag=TAG)
 
 
 class IntegrationRunLog(msgspec.Struct, kw_only=True):
@@ -97,7 +97,7 @@ def create_config(call: Call) -> IntegrationConfig:
 
 def configs_of_type(call: Call) -> service.IntegrationConfigAnswer:
     """Get the newest integration configuration of an entity type, and the page of all."""
-    page = page_request(call.one("pageSize"), call.one("nextToken"), LARGEST_PAGE)
+    page = call.page(LARGEST_PAGE)
     columns = {"entityId": "entity_id", "destination": "destination", "destinationId": "destination_id"}
     clauses = [_configs.c[c] == value for name, c in columns.items() if (value := call.one(name)) is not None]
     with call.reading() as tx:
@@ -240,8 +240,8 @@ def runs_of_entity(call: Call) -> Page[IntegrationRun]:
 
 
 def _runs_page(call: Call, clauses: list[ColumnElement[bool]]) -> Page[IntegrationRun]:
-    page = page_request(call.one("pageSize"), call.one("nextToken"), LARGEST_PAGE)
-    clauses += By("status", "status", item=RunStatus).clauses(_runs, call.query, call.now())
+    page = call.page(LARGEST_PAGE)
+    clauses += call.clauses((By("status", "status", item=RunStatus),), _runs)
     start, end, order = call.one("startDate"), call.one("endDate"), call.one("order")
     if start:
         clauses.append(_runs.c.dt_created >= instant("startDate", start))
@@ -332,7 +332,7 @@ def mappings_of_theirs(call: Call) -> Page[ExternalMapping]:
 
 
 def _mappings_page(call: Call, *clauses: ColumnElement[bool]) -> Page[ExternalMapping]:
-    page = page_request(call.one("pageSize"), call.one("nextToken"), LARGEST_PAGE)
+    page = call.page(LARGEST_PAGE)
     with call.reading() as tx:
         return tx.page(ExternalMapping, page, clauses)
 
@@ -373,10 +373,8 @@ def mapping_values(call: Call) -> list[available.ExternalEntity]:
 
 def report(call: Call) -> Page[MarketplaceUsageReport]:
     """Report the usage of bills to marketplaces."""
-    page = page_request(call.one("pageSize"), call.one("nextToken"), LARGEST_REPORT)
-    clauses: list[ColumnElement[bool]] = []
-    for name, column in (("accountId", "account_id"), ("billId", "id")):
-        clauses += By(name, column).clauses(_bills, call.query, call.now())
+    page = call.page(LARGEST_REPORT)
+    clauses = call.clauses((By("accountId", "account_id"), By("billId", "id")), _bills)
     start = call.one("billStartDate")
     if start:
         clauses.append(_bills.c.start_date == _day(start))
@@ -387,15 +385,3 @@ def report(call: Call) -> Page[MarketplaceUsageReport]:
 def _day(given: str) -> Any:
     at: datetime = instant("billStartDate", given)
     return at.date()
-
-
-def _route(
-    method: Any,
-    path: str,
-    permission: Permission,
-    handler: Callable[[Call], Any],
-    operation_id: str,
-    **more: Any,
-) -> Route:
-    summary = (handler.__doc__ or "").split("\n", 1)[0].rstrip(".")
-    return Route(method, organization_path(path), permission, handler, operation_id, TAG, summary, **more)

@@ -1,14 +1,13 @@
 """Rows of lookup tables: read, upsert, copy, upload, download; and the links to their files."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta
 
-from tallystick.api.crud import paging
-from tallystick.api.lookup_tables import ADDITIONAL, REVISIONS, forget_files
+from tallystick.api.lookup_tables import ADDITIONAL, forget_files
 from tallystick.api.routes import (
     SIGNED,
     Call,
@@ -16,7 +15,8 @@ from tallystick.api.routes import (
     Permission,
     QueryParameter,
     Route,
-    organization_path,
+    paging,
+    verb_route,
 )
 from tallystick.catalogue.errors import LookupFileNotFound, UploadNotAwaited
 from tallystick.catalogue.lookup_job import (
@@ -57,7 +57,6 @@ from tallystick.kernel.problems import Problem
 from tallystick.platform.files import Draft
 from tallystick.platform.incoming import AnnouncedSize, IncomingFile
 from tallystick.platform.resources import Page, resource_of
-from tallystick.platform.resources.pages import page_request
 from tallystick.platform.resources.wire import InvalidBody, parse, read
 
 UPLOAD_LINK_LIFETIME: Final = timedelta(minutes=1)
@@ -66,7 +65,13 @@ DOWNLOAD_LINK_LIFETIME: Final = timedelta(hours=1)
 LARGEST_JOBS_PAGE = 100
 UPLOAD = "/uploads/{orgId}/lookuptables/{jobId}"
 DOWNLOAD = "/downloads/{orgId}/lookuptables/{file}"
-_DATA = f"{REVISIONS}/{{lookupTableRevisionId}}/data"
+TAG = "LookupTableRevisionData"
+_REVISION = resource_of(LookupTableRevision)
+READ, UPDATE = (
+    Permission(f"config:{action}", _REVISION.permission_object, "lookupTableRevisionId")
+    for action in ("retrieve", "update")
+)
+_DATA = f"{_REVISION.path}/{{lookupTableRevisionId}}/data"
 _MEDIA_TYPES = {content_type.ending: content_type.value for content_type in ContentType}
 
 
@@ -114,108 +119,52 @@ class LookupTableDataDownloadJobResponse(msgspec.Struct, kw_only=True, rename="c
 
 def lookup_row_routes() -> Iterator[Route]:
     """Make the routes."""
-    data, key = LookupTableRevisionData, "/{lookupKey}"
-    limit = QueryParameter("limit", int, {"minimum": 1, "maximum": MOST_ITEMS, "default": MOST_ITEMS})
-    yield _route("GET", "", get_data, "getLookupTableRevisionData", answer=data, query=(limit, ADDITIONAL))
-    yield _route(
-        "PUT",
-        "",
-        put_data,
-        "upsertLookupTableRevisionData",
-        request=LookupTableRevisionDataRequest,
-        answer=data,
-        query=(ADDITIONAL,),
-    )
-    yield _route(
-        "DELETE",
-        "",
-        delete_data,
-        "deleteLookupTableRevisionData",
-        answer=LookupTableRevisionDataDeleteResponse,
-    )
-    yield _route("GET", key, get_row, "getLookupTableRevisionDataItem", answer=data)
-    yield _route(
-        "PUT",
-        key,
-        put_row,
-        "upsertLookupTableRevisionDataItem",
-        request=LookupTableRevisionDataItemUpsertRequest,
-        answer=data,
-        query=(ADDITIONAL,),
-    )
-    yield _route(
-        "DELETE",
-        key,
-        delete_row,
-        "deleteLookupTableRevisionDataItem",
-        request=LookupTableRevisionDataItemDeleteRequest,
-        answer=data,
-        reads_raw=True,
-    )
-    yield from _job_routes()
+    name, limits = "LookupTableRevisionData", {"minimum": 1, "maximum": MOST_ITEMS, "default": MOST_ITEMS}
+    rows: dict[str, Any] = {"answer": LookupTableRevisionData, "query": (ADDITIONAL,)}
+    first: dict[str, Any] = rows | {"query": (QueryParameter("limit", int, limits), ADDITIONAL)}
+    yield verb_route("GET", _DATA, READ, get_data, f"get{name}", TAG, **first)
+    put: dict[str, Any] = rows | {"request": LookupTableRevisionDataRequest}
+    yield verb_route("PUT", _DATA, UPDATE, put_data, f"upsert{name}", TAG, **put)
+    gone: dict[str, Any] = {"answer": LookupTableRevisionDataDeleteResponse}
+    yield verb_route("DELETE", _DATA, UPDATE, delete_data, f"delete{name}", TAG, **gone)
+    one = f"{_DATA}/{{lookupKey}}"
+    yield verb_route("GET", one, READ, get_row, f"get{name}Item", TAG, answer=LookupTableRevisionData)
+    put = rows | {"request": LookupTableRevisionDataItemUpsertRequest}
+    yield verb_route("PUT", one, UPDATE, put_row, f"upsert{name}Item", TAG, **put)
+    gone = {"request": LookupTableRevisionDataItemDeleteRequest, "answer": LookupTableRevisionData}
+    yield verb_route("DELETE", one, UPDATE, delete_row, f"delete{name}Item", TAG, **gone, reads_raw=True)
+    yield from _job_routes(name)
     yield from _file_routes()
 
 
-def _job_routes() -> Iterator[Route]:
-    yield _route(
-        "POST",
-        "/copy",
-        copy,
-        "copyLookupTableRevisionData",
-        request=LookupTableRevisionCopyRequest,
-        answer=LookupTableRevisionCopyResponse,
-        reads_raw=True,
-    )
-    yield _route(
-        "POST",
-        "/archived",
-        link_archive,
-        "getArchivedLookupTableRevisionData",
-        request=LookupTableDataFileRequest,
-        answer=LookupTableDataArchivedResponse,
-        repeatable=True,
-    )
-    yield _route(
-        "POST",
-        "/generateuploadurl",
-        link_upload,
-        "generateLookupTableRevisionDataUploadUrl",
-        request=LookupTableDataUploadRequest,
-        answer=LookupTableDataUploadResponse,
-    )
-    yield _route(
-        "POST",
-        "/jobs/download",
-        start_download,
-        "createLookupTableRevisionDataDownloadJob",
-        request=LookupTableDataFileRequest,
-        answer=LookupTableDataDownloadJobResponse,
-    )
-    yield _route(
-        "GET",
-        "/jobs",
-        list_jobs,
-        "listLookupTableRevisionDataJobs",
-        answer=Page[LookupTableJobAnswer],
-        query=paging(LARGEST_JOBS_PAGE),
-    )
-    yield _route(
-        "GET", "/jobs/{id}", get_one_job, "getLookupTableRevisionDataJob", answer=LookupTableJobAnswer
-    )
-    yield _route(
-        "DELETE", "/jobs/{id}", delete_job, "deleteLookupTableRevisionDataJob", answer=LookupTableJobAnswer
-    )
+def _job_routes(name: str) -> Iterator[Route]:
+    answer: Any = LookupTableRevisionCopyResponse
+    copied: dict[str, Any] = {"request": LookupTableRevisionCopyRequest, "answer": answer, "reads_raw": True}
+    yield verb_route("POST", f"{_DATA}/copy", UPDATE, copy, f"copy{name}", TAG, **copied)
+    answer, form = LookupTableDataArchivedResponse, LookupTableDataFileRequest
+    kept: dict[str, Any] = {"request": form, "answer": answer, "repeatable": True}
+    yield verb_route("POST", f"{_DATA}/archived", READ, link_archive, f"getArchived{name}", TAG, **kept)
+    sent: dict[str, Any] = {"request": LookupTableDataUploadRequest, "answer": LookupTableDataUploadResponse}
+    path = f"{_DATA}/generateuploadurl"
+    yield verb_route("POST", path, UPDATE, link_upload, f"generate{name}UploadUrl", TAG, **sent)
+    path, jobs = f"{_DATA}/jobs/download", f"{_DATA}/jobs"
+    written: dict[str, Any] = {"request": form, "answer": LookupTableDataDownloadJobResponse}
+    yield verb_route("POST", path, READ, start_download, f"create{name}DownloadJob", TAG, **written)
+    listed: dict[str, Any] = {"answer": Page[LookupTableJobAnswer], "query": paging(LARGEST_JOBS_PAGE)}
+    yield verb_route("GET", jobs, READ, list_jobs, f"list{name}Jobs", TAG, **listed)
+    one: dict[str, Any] = {"answer": LookupTableJobAnswer}
+    yield verb_route("GET", f"{jobs}/{{id}}", READ, get_one_job, f"get{name}Job", TAG, **one)
+    yield verb_route("DELETE", f"{jobs}/{{id}}", UPDATE, delete_job, f"delete{name}Job", TAG, **one)
 
 
 def _file_routes() -> Iterator[Route]:
-    tag = "LookupTableRevisionData"
     yield Route(
         "PUT",
         UPLOAD,
         None,
         receive,
         "uploadLookupTableRows",
-        tag,
+        TAG,
         "Upload a file of rows by a signed link",
         request=bytes,
         answer=LookupTableDataDownloadJobResponse,
@@ -225,43 +174,14 @@ def _file_routes() -> Iterator[Route]:
         streams=True,
     )
     summary = "Download a file of rows by a signed link"
-    yield Route("GET", DOWNLOAD, None, download, "downloadLookupTableRows", tag, summary, query=SIGNED)
-
-
-def _route(
-    method: Literal["GET", "POST", "PUT", "DELETE"],
-    suffix: str,
-    handler: Callable[[Call], Any],
-    operation_id: str,
-    **more: Any,
-) -> Route:
-    reads = method == "GET" or suffix in {"/archived", "/jobs/download"}
-    return Route(
-        method,
-        organization_path(f"{_DATA}{suffix}"),
-        Permission(
-            f"config:{'retrieve' if reads else 'update'}",
-            resource_of(LookupTableRevision).permission_object,
-            "lookupTableRevisionId",
-        ),
-        handler,
-        operation_id,
-        "LookupTableRevisionData",
-        _in_words(operation_id),
-        **more,
-    )
-
-
-def _in_words(operation_id: str) -> str:
-    words = "".join(f" {c.lower()}" if c.isupper() else c for c in operation_id)
-    return words[0].upper() + words[1:]
+    yield Route("GET", DOWNLOAD, None, download, "downloadLookupTableRows", TAG, summary, query=SIGNED)
 
 
 # --- rows ---------------------------------------------------------------------------------------
 
 
 def get_data(call: Call) -> Any:
-    """Give the first rows of a revision, ordered by key."""
+    """Get the first rows of a revision, ordered by key."""
     given = call.one("limit") or str(MOST_ITEMS)
     if not (given.isascii() and given.isdigit() and 1 <= int(given) <= MOST_ITEMS):
         message = f"must be a whole number from 1 to {MOST_ITEMS}"
@@ -284,19 +204,19 @@ def delete_data(call: Call) -> Any:
 
 
 def get_row(call: Call) -> Any:
-    """Give one row."""
+    """Get a row of a revision."""
     with call.reading() as tx:
         return get_item(tx, *_ids(call), call.path["lookupKey"])
 
 
 def put_row(call: Call) -> Any:
-    """Store one row in a draft."""
+    """Store a row in a draft."""
     with call.writing() as tx:
         return put_item(tx, *_ids(call), call.path["lookupKey"], call.body)
 
 
 def delete_row(call: Call) -> Any:
-    """Delete one row of a draft. Clients may send no body."""
+    """Delete a row of a draft. Clients may send no body."""
     body = _optional(call, LookupTableRevisionDataItemDeleteRequest)
     with call.writing() as tx:
         return delete_item(tx, *_ids(call), call.path["lookupKey"], body.version)
@@ -313,7 +233,10 @@ def copy(call: Call) -> Any:
 
 
 def link_archive(call: Call) -> Any:
-    """Sign a link to the rows of an archived revision; the file is made if its job has not got there yet."""
+    """Get a link to the rows of an archived revision.
+
+    The file is made here if its job has not got there yet.
+    """
     files = call.services.lookup_files
     with call.reading() as tx:
         revision = archived(tx, *_ids(call))
@@ -327,7 +250,7 @@ def link_archive(call: Call) -> Any:
 
 
 def link_upload(call: Call) -> Any:
-    """Sign a link that takes a file of rows, and record the job that waits for it."""
+    """Get a link to upload a file of rows, and record the job that waits for it."""
     request: LookupTableDataUploadRequest = call.body
     with call.writing() as tx:
         job = start_job(
@@ -345,7 +268,7 @@ def link_upload(call: Call) -> Any:
 
 
 def start_download(call: Call) -> Any:
-    """Let a job write a revision's rows to a file."""
+    """Order a file of a revision's rows."""
     content_type: ContentType = call.body.content_type
     with call.writing() as tx:
         revision = get_revision(tx, *_ids(call))
@@ -356,7 +279,7 @@ def start_download(call: Call) -> Any:
 
 def list_jobs(call: Call) -> Any:
     """List the jobs of a revision, newest first."""
-    page = page_request(call.one("pageSize"), call.one("nextToken"), LARGEST_JOBS_PAGE)
+    page = call.page(LARGEST_JOBS_PAGE)
     with call.reading() as tx:
         revision = get_revision(tx, *_ids(call))
         own = resource_of(LookupTableJob).table.c.lookup_table_revision_id == revision.id
@@ -371,7 +294,7 @@ def get_one_job(call: Call) -> Any:
 
 
 def delete_job(call: Call) -> Any:
-    """Delete a job and its file; one that has not run yet never will."""
+    """Delete a job and its file. One that has not run yet never will."""
     with call.writing() as tx:
         job = get_job(tx, *_ids(call), call.path["id"])
         tx.delete(LookupTableJob, job.id)

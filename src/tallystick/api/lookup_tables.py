@@ -3,10 +3,9 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
-from typing import Any, Literal
 
-from tallystick.api.crud import IDS, crud_route, list_filters, paging
-from tallystick.api.routes import Call, Permission, QueryParameter, Route, organization_path
+from tallystick.api.crud import IDS, crud_route, list_filters, resource_route
+from tallystick.api.routes import Call, QueryParameter, Route, filter_parameters, paging
 from tallystick.catalogue.lookup_files import LookupFiles
 from tallystick.catalogue.lookup_job import LookupTableJob
 from tallystick.catalogue.lookup_service import (
@@ -27,11 +26,9 @@ from tallystick.catalogue.lookup_table import (
 )
 from tallystick.platform.resources import Page, resource_of
 from tallystick.platform.resources.filters import split
-from tallystick.platform.resources.pages import page_request
 
 LARGEST_PAGE = 200
 ADDITIONAL = QueryParameter("additional", list[str])
-REVISIONS = "lookuptables/{lookupTableId}/revisions"
 _TABLE, _REVISION = resource_of(LookupTable), resource_of(LookupTableRevision)
 
 
@@ -43,7 +40,7 @@ def lookup_table_routes() -> Iterator[Route]:
     yield replace(get, handler=partial(get_table, get.handler), answer=LookupTableAnswer, query=(ADDITIONAL,))
     yield replace(delete, handler=remove_table, answer=LookupTableAnswer)
     listed = crud_route(_TABLE, "list")
-    parameters = [QueryParameter(f.name, f.kind) for f in list_filters(_TABLE) if f is not IDS]
+    parameters = filter_parameters(f for f in list_filters(_TABLE) if f is not IDS)
     yield replace(
         listed,
         handler=partial(list_tables, listed.handler),
@@ -54,42 +51,19 @@ def lookup_table_routes() -> Iterator[Route]:
 
 
 def _revision_routes() -> Iterator[Route]:
-    body, answer = _REVISION.request_type, LookupTableRevision
-    yield _route("POST", "", "create", create, request=body, answer=answer)
-    yield _route("GET", "", "list", list_revisions, answer=Page[answer], query=(*paging(LARGEST_PAGE), _IDS))  # type: ignore[valid-type]
-    yield _route("GET", "/{id}", "get", get, answer=answer)
-    yield _route("PUT", "/{id}", "update", update, request=body, answer=answer)
-    yield _route("DELETE", "/{id}", "delete", remove, answer=answer)
-    status = _route("PUT", "/{id}/status", "update", put_status, answer=answer)
+    own, body, answer = _REVISION, _REVISION.request_type, LookupTableRevision
+    query = (*paging(LARGEST_PAGE), *filter_parameters((IDS,)))
+    yield resource_route(own, "POST", "", "create", create, request=body, answer=answer)
+    yield resource_route(own, "GET", "", "list", list_revisions, answer=Page[answer], query=query)  # type: ignore[valid-type]
+    yield resource_route(own, "GET", "/{id}", "get", get, answer=answer)
+    yield resource_route(own, "PUT", "/{id}", "update", update, request=body, answer=answer)
+    yield resource_route(own, "DELETE", "/{id}", "delete", remove, answer=answer)
+    status = resource_route(own, "PUT", "/{id}/status", "update", put_status, answer=answer)
     yield replace(
         status,
         request=LookupTableRevisionStatusRequest,
         operation_id="updateLookupTableRevisionStatus",
         summary="Publish or archive a lookup table revision",
-    )
-
-
-_IDS = QueryParameter(IDS.name, IDS.kind)
-
-
-def _route(
-    method: Literal["GET", "POST", "PUT", "DELETE"],
-    suffix: str,
-    verb: str,
-    handler: Callable[[Call], Any],
-    **more: Any,
-) -> Route:
-    many = "s" if verb == "list" else ""
-    action = "retrieve" if verb in {"get", "list"} else verb
-    return Route(
-        method,
-        organization_path(f"{REVISIONS}{suffix}"),
-        Permission(f"config:{action}", _REVISION.permission_object),
-        handler,
-        f"{verb}LookupTableRevision{many}",
-        "LookupTableRevision",
-        f"{verb.capitalize()} {'' if many else 'a '}lookup table revision{many}",
-        **more,
     )
 
 
@@ -134,8 +108,8 @@ def create(call: Call) -> LookupTableRevision:
 
 def list_revisions(call: Call) -> Page[LookupTableRevision]:
     """List the revisions of a table, newest first."""
-    page = page_request(call.one("pageSize"), call.one("nextToken"), LARGEST_PAGE)
-    clauses = [*IDS.clauses(_REVISION.table, call.query, call.now())]
+    page = call.page(LARGEST_PAGE)
+    clauses = call.clauses((IDS,), _REVISION.table)
     with call.reading() as tx:
         table = tx.get(LookupTable, call.path["lookupTableId"])
         own = _REVISION.table.c.lookup_table_id == table.id

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
-from tallystick.api.routes import SIGNED, Call, Permission, QueryParameter, Route, organization_path
+from tallystick.api.routes import SIGNED, Call, Permission, QueryParameter, Route, verb_route
 from tallystick.kernel.problems import Problem
 from tallystick.platform.resources.wire import InvalidBody
 from tallystick.usage.cloud_events import (
@@ -28,6 +28,7 @@ LINK_LIFETIME: Final = timedelta(minutes=5)
 UPLOAD = Permission("measurements:upload", "ingest:measurement")
 RETRIEVE = Permission("measurements:retrieve", "ingest:measurement")
 DOWNLOAD = "/downloads/{orgId}/failedingest/{file}"
+PATH, TAG = "measurements", "Measurements"
 
 
 class SubmitMeasurementsResponse(msgspec.Struct):
@@ -47,83 +48,37 @@ _ACCEPTED = msgspec.json.encode(SubmitMeasurementsResponse("accepted"))
 
 def measurement_routes() -> Iterator[Route]:
     """Make the routes."""
-    yield Route(
-        "POST",
-        organization_path("measurements"),
-        UPLOAD,
-        submit,
-        "submitMeasurements",
-        "Measurements",
-        "Submit measurements",
-        request=SubmitMeasurementsRequest,
-        answer=SubmitMeasurementsResponse,
-        repeatable=True,
-        limit="ingest",
-        body_limit=LARGEST_BATCH_BYTES,
-        reads_raw=True,
-    )
-    yield Route(
-        "POST",
-        organization_path("measurements/csv"),
-        UPLOAD,
-        submit_csv,
-        "submitMeasurementsCsv",
-        "Measurements",
-        "Submit a CSV of one meter's measurements, all or none",
-        request=str,
-        answer=SubmitMeasurementsResponse,
-        repeatable=True,
-        limit="ingest",
-        reads_raw=True,
-        media_types=("text/csv",),
-    )
-    yield Route(
-        "POST",
-        organization_path("measurements/cloudevents"),
-        UPLOAD,
-        submit_events,
-        "submitCloudEvents",
-        "Measurements",
-        "Submit CloudEvents: one, structured or binary, or a batch",
-        request=CloudEvent | list[CloudEvent],
-        answer=SubmitMeasurementsResponse,
-        repeatable=True,
-        limit="ingest",
-        body_limit=LARGEST_BATCH_BYTES,
-        reads_raw=True,
-        media_types=(STRUCTURED, BATCH, "application/json"),
-    )
-    yield Route(
-        "GET",
-        organization_path("measurements/failedIngest/getDownloadUrl"),
-        RETRIEVE,
-        link_failures,
-        "getFailedIngestDownloadUrl",
-        "Measurements",
-        "Get a link to rejected measurements",
-        answer=GenerateDownloadUrlResponse,
-        query=(QueryParameter("file"),),
-    )
-    yield Route(
-        "GET",
-        DOWNLOAD,
-        None,
-        download_failures,
-        "downloadFailedIngest",
-        "Measurements",
-        "Download rejected measurements by a signed link",
-        query=SIGNED,
-    )
+    taken: dict[str, Any] = {
+        "answer": SubmitMeasurementsResponse,
+        "repeatable": True,
+        "limit": "ingest",
+        "reads_raw": True,
+    }
+    batch: dict[str, Any] = taken | {"request": SubmitMeasurementsRequest, "body_limit": LARGEST_BATCH_BYTES}
+    yield verb_route("POST", PATH, UPLOAD, submit, "submitMeasurements", TAG, **batch)
+    rows: dict[str, Any] = taken | {"request": str, "media_types": ("text/csv",)}
+    yield verb_route("POST", f"{PATH}/csv", UPLOAD, submit_csv, "submitMeasurementsCsv", TAG, **rows)
+    events: dict[str, Any] = taken | {
+        "request": CloudEvent | list[CloudEvent],
+        "body_limit": LARGEST_BATCH_BYTES,
+        "media_types": (STRUCTURED, BATCH, "application/json"),
+    }
+    yield verb_route("POST", f"{PATH}/cloudevents", UPLOAD, submit_events, "submitCloudEvents", TAG, **events)
+    path = f"{PATH}/failedIngest/getDownloadUrl"
+    link: dict[str, Any] = {"answer": GenerateDownloadUrlResponse, "query": (QueryParameter("file"),)}
+    yield verb_route("GET", path, RETRIEVE, link_failures, "getFailedIngestDownloadUrl", TAG, **link)
+    summary = "Download rejected measurements by a signed link"
+    yield Route("GET", DOWNLOAD, None, download_failures, "downloadFailedIngest", TAG, summary, query=SIGNED)
 
 
 def submit(call: Call) -> bytes:
-    """Take a batch in. Answered when everything of it is durable."""
+    """Submit measurements. Answered when everything of it is durable."""
     call.services.ingest(call.org_id, call.principal.id, read_measurements(call.raw))
     return _ACCEPTED
 
 
 def submit_csv(call: Call) -> bytes:
-    """Take a CSV in, or refuse all of it. Raises CsvRefused."""
+    """Submit a CSV of one meter's measurements, all or none. Raises CsvRefused."""
     with call.reading() as tx:
         measurements = read_csv(tx, call.raw)
     call.services.ingest(call.org_id, call.principal.id, measurements)
@@ -131,7 +86,7 @@ def submit_csv(call: Call) -> bytes:
 
 
 def submit_events(call: Call) -> bytes:
-    """Take CloudEvents in, as measurements of the meters that count them. Raises what `read_events` does."""
+    """Submit CloudEvents, as measurements of the meters that count them. Raises what `read_events` does."""
     events = read_events(call.raw, call.headers)
     with call.reading() as tx:
         meters = meters_of(tx, events)
@@ -141,7 +96,7 @@ def submit_events(call: Call) -> bytes:
 
 
 def link_failures(call: Call) -> GenerateDownloadUrlResponse:
-    """Sign a link to one file of rejected measurements. Raises InvalidBody, ResourceNotFound."""
+    """Get a link to a file of rejected measurements. Raises InvalidBody, ResourceNotFound."""
     file = call.one("file")
     if file is None:
         raise InvalidBody([Problem("file", "required", "is required: the event about the failure names it")])

@@ -3,12 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
-from tallystick.api.crud import paging
-from tallystick.api.routes import Call, Permission, Route, organization_path
+from tallystick.api.routes import Call, Permission, Route, organization_path, paging
 from tallystick.billing import memos
 from tallystick.billing.memo import CreditLineItem, DebitLineItem, Memo
 from tallystick.platform.resources import Page, resource_of
-from tallystick.platform.resources.pages import page_request
 
 LARGEST_PAGE = 100
 
@@ -45,7 +43,7 @@ def _routes(cls: type[Memo], tag: str, noun: str) -> Iterator[Route]:
             return memos.delete_memo(tx, cls, call.path["billId"], call.path["id"])
 
     def list_page(call: Call) -> Any:
-        page = page_request(call.one("pageSize"), call.one("nextToken"), LARGEST_PAGE)
+        page = call.page(LARGEST_PAGE)
         with call.reading() as tx:
             return memos.page_of_memos(tx, cls, call.path["billId"], page)
 

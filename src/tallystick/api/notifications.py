@@ -1,8 +1,9 @@
 """Notifications: what goes beyond the generic routes."""
 
 from collections.abc import Iterator
+from typing import Any
 
-from tallystick.api.routes import Call, Permission, Route, organization_path
+from tallystick.api.routes import Call, Permission, Route, verb_route
 from tallystick.notifications.evaluate import (
     EvaluateCalculationRequest,
     EvaluateCalculationResponse,
@@ -16,21 +17,16 @@ EVALUATE = Permission("config:retrieve", resource_of(Notification).permission_ob
 
 def notification_routes() -> Iterator[Route]:
     """Make the routes."""
-    yield Route(
-        "POST",
-        organization_path("notifications/evaluate"),
-        EVALUATE,
-        evaluate_calculation,
-        "evaluateCalculation",
-        Notification.__name__,
-        "Try a notification's calculation",
-        request=EvaluateCalculationRequest,
-        answer=EvaluateCalculationResponse,
-        repeatable=True,
-    )
+    tag, path = Notification.__name__, "notifications/evaluate"
+    tried: dict[str, Any] = {
+        "request": EvaluateCalculationRequest,
+        "answer": EvaluateCalculationResponse,
+        "repeatable": True,
+    }
+    yield verb_route("POST", path, EVALUATE, evaluate_calculation, "evaluateCalculation", tag, **tried)
 
 
 def evaluate_calculation(call: Call) -> EvaluateCalculationResponse:
-    """Check a rule, and calculate it with an event that happened. Raises InvalidBody, EventNotFound."""
+    """Try a notification's calculation with an event that happened. Raises InvalidBody, EventNotFound."""
     with call.reading() as tx:
         return evaluate(tx, call.body, call.services.lookups(call.org_id))

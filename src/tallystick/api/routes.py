@@ -1,20 +1,25 @@
 """What a route is. The server, the OpenAPI document and the permission tests all read this one table."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
+from sqlalchemy import ColumnElement, Table
+
 from tallystick.api.rate_limits import Kind as RateKind
 from tallystick.api.services import Services
 from tallystick.kernel.problems import Problem
 from tallystick.organizations.narrowing import narrowed
 from tallystick.organizations.principal import Principal
-from tallystick.platform.resources import Transaction
+from tallystick.platform.resources import Filter, PageRequest, Transaction
+from tallystick.platform.resources.pages import page_request
 from tallystick.platform.resources.wire import InvalidBody
 
+Method = Literal["GET", "POST", "PUT", "DELETE"]
+Handler = Callable[["Call"], Any]
 BODY_LIMIT_BYTES = 4_000_000
 
 
@@ -49,6 +54,17 @@ class QueryParameter:
     limits: Mapping[str, Any] = field(default_factory=dict)
 
 
+def filter_parameters(filters: Iterable[Filter]) -> tuple[QueryParameter, ...]:
+    """Describe the filters of a list."""
+    return tuple(QueryParameter(each.name, each.kind) for each in filters)
+
+
+def paging(largest: int) -> tuple[QueryParameter, ...]:
+    """Describe the parameters that every list takes."""
+    size = QueryParameter("pageSize", int, {"minimum": 1, "maximum": largest})
+    return size, QueryParameter("nextToken", str)
+
+
 SIGNED = (QueryParameter("expires"), QueryParameter("signature"))
 "What a signed link carries."
 
@@ -75,6 +91,15 @@ class Call:
         """Give a query parameter's value, or None."""
         values = self.query.get(name)
         return values[0] if values and values[0] else None
+
+    def page(self, largest: int) -> PageRequest:
+        """Give the page of a list that is asked for. largest: its most entries. Raises InvalidBody."""
+        return page_request(self.one("pageSize"), self.one("nextToken"), largest)
+
+    def clauses(self, filters: Iterable[Filter], table: Table) -> list[ColumnElement[bool]]:
+        """Give the conditions on rows that the query parameters of a list make. Raises InvalidBody."""
+        now = self.now()
+        return [clause for each in filters for clause in each.clauses(table, self.query, now)]
 
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
@@ -158,10 +183,10 @@ class Route:
     body_limit: bytes; a larger body is refused before it is read.
     """
 
-    method: Literal["GET", "POST", "PUT", "DELETE"]
+    method: Method
     path: str
     permission: Permission | None
-    handler: Callable[[Call], Any]
+    handler: Handler
     operation_id: str
     tag: str
     summary: str
@@ -188,6 +213,20 @@ class Route:
 def organization_path(path: str) -> str:
     """Give the full path of something that belongs to an organization."""
     return f"/organizations/{{orgId}}/{path}"
+
+
+def verb_route(
+    method: Method,
+    path: str,
+    permission: Permission,
+    handler: Handler,
+    operation_id: str,
+    tag: str,
+    **more: Any,
+) -> Route:
+    """Make the route of a verb of an organization; what it does is the first sentence of its handler."""
+    summary = (handler.__doc__ or "").split("\n", 1)[0].split(". ")[0].rstrip(".")
+    return Route(method, organization_path(path), permission, handler, operation_id, tag, summary, **more)
 
 
 def all_routes() -> tuple[Route, ...]:

@@ -1,12 +1,11 @@
 """Statement jobs, and the statements of bills."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import msgspec
 
-from tallystick.api.crud import paging
 from tallystick.api.routes import (
     SIGNED,
     Call,
@@ -14,11 +13,11 @@ from tallystick.api.routes import (
     Permission,
     QueryParameter,
     Route,
-    organization_path,
+    paging,
+    verb_route,
 )
 from tallystick.billing.bill import Bill
 from tallystick.platform.resources import Page, resource_of
-from tallystick.platform.resources.pages import page_request
 from tallystick.platform.resources.transaction import from_request
 from tallystick.statements import service
 from tallystick.statements.errors import StatementFailed, StatementNotFound
@@ -32,6 +31,7 @@ from tallystick.statements.job import (
 from tallystick.statements.runner import CSV, JSON
 
 LARGEST_PAGE: Final = 100
+TAG: Final = "StatementJob"
 LIFETIME: Final = timedelta(hours=1)
 TO_DOWNLOAD: Final = "/downloads/{orgId}/statements/{id}/{kind}"
 MEDIA: Final = {JSON: "application/json", CSV: "text/csv"}
@@ -51,26 +51,26 @@ def statement_routes() -> Iterator[Route]:
     one, many = StatementJobAnswer, Page[StatementJobAnswer]
     body = resource_of(StatementJob).request_type
     jobs = "statementjobs"
-    yield _route("POST", jobs, CREATE, create, "createStatementJob", request=body, answer=one)
+    yield verb_route("POST", jobs, CREATE, create, "createStatementJob", TAG, request=body, answer=one)
     batch: Any = {"request": StatementsBatchJobRequest, "answer": list[StatementJobAnswer]}
-    yield _route("POST", f"{jobs}/batch", CREATE, create_batch, "createStatementJobBatch", **batch)
+    yield verb_route("POST", f"{jobs}/batch", CREATE, create_batch, "createStatementJobBatch", TAG, **batch)
     filters = tuple(QueryParameter(name) for name in ("active", "status", "billId"))
     listed: Any = {"answer": many, "query": (*paging(LARGEST_PAGE), *filters)}
-    yield _route("GET", jobs, READ, list_jobs, "listStatementJobs", **listed)
-    yield _route("GET", f"{jobs}/{{id}}", READ, get_job, "getStatementJob", answer=one)
-    yield _route("POST", f"{jobs}/{{id}}/cancel", UPDATE, cancel, "cancelStatementJob", answer=one)
+    yield verb_route("GET", jobs, READ, list_jobs, "listStatementJobs", TAG, **listed)
+    yield verb_route("GET", f"{jobs}/{{id}}", READ, get_job, "getStatementJob", TAG, answer=one)
+    yield verb_route("POST", f"{jobs}/{{id}}/cancel", UPDATE, cancel, "cancelStatementJob", TAG, answer=one)
     path, link = "bills/{id}/statement", ObjectUrl
-    yield _route("GET", f"{path}/json", READ_BILL, link_json, "getBillJsonStatement", answer=link)
-    yield _route("GET", f"{path}/csv", READ_BILL, link_csv, "getBillCsvStatement", answer=link)
+    yield verb_route("GET", f"{path}/json", READ_BILL, link_json, "getBillJsonStatement", "Bill", answer=link)
+    yield verb_route("GET", f"{path}/csv", READ_BILL, link_csv, "getBillCsvStatement", "Bill", answer=link)
     made: dict[str, Any] = {"answer": link, "repeatable": True}
-    yield _route("POST", f"{path}/csv", CREATE, make_csv, "createBillCsvStatement", **made)
+    yield verb_route("POST", f"{path}/csv", CREATE, make_csv, "createBillCsvStatement", "Bill", **made)
     yield Route(
         "GET",
         TO_DOWNLOAD,
         None,
         download,
         "downloadStatement",
-        "StatementJob",
+        TAG,
         "Download a statement by a signed link",
         query=SIGNED,
     )
@@ -91,7 +91,7 @@ def create_batch(call: Call) -> list[StatementJobAnswer]:
 
 def list_jobs(call: Call) -> Page[StatementJobAnswer]:
     """List statement jobs, by one of the filters."""
-    page = page_request(call.one("pageSize"), call.one("nextToken"), LARGEST_PAGE)
+    page = call.page(LARGEST_PAGE)
     clauses = job_clauses(call.query, call.services.clock.now())
     with call.reading() as tx:
         found = tx.page(StatementJob, page, clauses)
@@ -163,16 +163,3 @@ def _answers(call: Call, jobs: list[StatementJobAnswer]) -> list[StatementJobAns
 
 def _link(call: Call, job_id: str, kind: str) -> str:
     return call.link(TO_DOWNLOAD.format(orgId=call.org_id, id=job_id, kind=kind), LIFETIME)
-
-
-def _route(
-    method: Literal["GET", "POST"],
-    path: str,
-    permission: Permission,
-    handler: Callable[[Call], Any],
-    operation_id: str,
-    **more: Any,
-) -> Route:
-    tag = "Bill" if path.startswith("bills") else "StatementJob"
-    summary = (handler.__doc__ or "").split("\n", 1)[0].rstrip(".")
-    return Route(method, organization_path(path), permission, handler, operation_id, tag, summary, **more)

@@ -86,10 +86,11 @@ class LookupTable(Entity, kw_only=True):
 
 
 @resource(
-    "lookuptablerevisions",
+    "lookuptables/{lookupTableId}/revisions",
     event="configuration.lookuptablerevision",
     max_page_size=200,
     verbs=(),
+    table="lookuptablerevisions",
 )
 class LookupTableRevision(Entity, kw_only=True):
     """One state of a lookup table: its fields, which of them are the key, and its rows.

@@ -4,13 +4,11 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
-from tallystick.api.crud import paging
-from tallystick.api.routes import Call, Permission, QueryParameter, Route, organization_path
+from tallystick.api.routes import Call, Permission, QueryParameter, Route, organization_path, paging
 from tallystick.kernel.problems import Problem
 from tallystick.organizations.audit_read import AuditEntry, AuditQuery, read_audit
 from tallystick.platform.resources import Id, Page
 from tallystick.platform.resources.filters import instant
-from tallystick.platform.resources.pages import page_request
 from tallystick.platform.resources.wire import InvalidBody, reader
 
 LARGEST_PAGE: Final = 200
@@ -42,7 +40,7 @@ def audit_routes() -> Iterator[Route]:
 
 def list_audit(call: Call) -> Page[AuditEntry]:
     """List entries, newest first, by who, what and when."""
-    page = page_request(call.one("pageSize"), call.one("nextToken"), LARGEST_PAGE)
+    page = call.page(LARGEST_PAGE)
     wanted = AuditQuery(
         actor_id=_id(call, "actorId"),
         entity_type=call.one("entityType"),

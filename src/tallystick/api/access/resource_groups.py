@@ -1,11 +1,10 @@
 """Resource groups of every type, what they hold, and what groups of users may do."""
 
-from collections.abc import Callable, Iterator
-from typing import Any, Literal
+from collections.abc import Iterator
+from typing import Any
 
 from tallystick.api.access.users import cut
-from tallystick.api.crud import paging
-from tallystick.api.routes import Call, Permission, QueryParameter, Route, organization_path
+from tallystick.api.routes import Call, Permission, QueryParameter, Route, paging, verb_route
 from tallystick.organizations.granting import (
     add_to_group,
     delete_group,
@@ -22,13 +21,15 @@ from tallystick.organizations.resource_group import (
 )
 from tallystick.platform.resources import Id, Page, Transaction, resource_of
 from tallystick.platform.resources.declaration import VersionedRequest
-from tallystick.platform.resources.pages import page_request
 from tallystick.platform.resources.transaction import ResourceNotFound, replace_versioned
 
 LARGEST_PAGE = 100
 PATH = "resourcegroups/{type}"
 _GROUP = resource_of(ResourceGroup)
-Method = Literal["GET", "POST", "PUT", "DELETE"]
+READ, CREATE, UPDATE, DELETE = (
+    Permission(f"config:{a}", _GROUP.permission_object) for a in ("retrieve", "create", "update", "delete")
+)
+TAG = ResourceGroup.__name__
 
 
 class ResourceGroupItemRequest(VersionedRequest, kw_only=True, rename="camel"):
@@ -41,84 +42,51 @@ class ResourceGroupItemRequest(VersionedRequest, kw_only=True, rename="camel"):
 def resource_group_routes() -> Iterator[Route]:
     """Make the routes."""
     body, answer, one = _GROUP.request_type, ResourceGroup, f"{PATH}/{{id}}"
-    item = ResourceGroupItemRequest
-    pages, inherited = paging(LARGEST_PAGE), QueryParameter("inherited", bool)
-    yield _route("POST", PATH, "create", create, "createResourceGroup", request=body, answer=answer)
-    yield _route(
-        "GET", PATH, "retrieve", list_groups, "listResourceGroups", answer=Page[ResourceGroup], query=pages
-    )
-    yield _route("GET", one, "retrieve", get, "getResourceGroup", answer=answer)
-    yield _route("PUT", one, "update", update, "updateResourceGroup", request=body, answer=answer)
-    yield _route("DELETE", one, "delete", delete, "deleteResourceGroup", answer=answer)
-    for path, handler, name in (
-        ("addresource", add, "addResourceToGroup"),
-        ("removeresource", remove, "removeResourceFromGroup"),
-    ):
-        yield _route("POST", f"{one}/{path}", "update", handler, name, request=item, answer=answer)
-    yield _route(
-        "POST",
-        f"{one}/contents",
-        "retrieve",
-        contents,
-        "listResourceGroupContents",
-        answer=Page[ResourceGroupItem],
-        query=pages,
-        repeatable=True,
-    )
-    yield _route(
-        "GET",
-        f"{one}/permissions",
-        "retrieve",
-        permissions,
-        "getResourceGroupPermissions",
-        answer=Page[PermissionPolicy],
-        query=(*pages, inherited),
-    )
-
-
-def _route(
-    method: Method, path: str, action: str, handler: Callable[[Call], Any], name: str, **more: Any
-) -> Route:
-    words = "".join(f" {c.lower()}" if c.isupper() else c for c in name)
-    return Route(
-        method=method,
-        path=organization_path(path),
-        permission=Permission(f"config:{action}", _GROUP.permission_object),
-        handler=handler,
-        operation_id=name,
-        tag="ResourceGroup",
-        summary=words.capitalize(),
-        **more,
-    )
+    many, pages = Page[ResourceGroup], paging(LARGEST_PAGE)
+    yield verb_route("POST", PATH, CREATE, create, "createResourceGroup", TAG, request=body, answer=answer)
+    yield verb_route("GET", PATH, READ, list_groups, "listResourceGroups", TAG, answer=many, query=pages)
+    yield verb_route("GET", one, READ, get, "getResourceGroup", TAG, answer=answer)
+    yield verb_route("PUT", one, UPDATE, update, "updateResourceGroup", TAG, request=body, answer=answer)
+    yield verb_route("DELETE", one, DELETE, delete, "deleteResourceGroup", TAG, answer=answer)
+    item: dict[str, Any] = {"request": ResourceGroupItemRequest, "answer": answer}
+    yield verb_route("POST", f"{one}/addresource", UPDATE, add, "addResourceToGroup", TAG, **item)
+    path = f"{one}/removeresource"
+    yield verb_route("POST", path, UPDATE, remove, "removeResourceFromGroup", TAG, **item)
+    held: dict[str, Any] = {"answer": Page[ResourceGroupItem], "query": pages, "repeatable": True}
+    yield verb_route("POST", f"{one}/contents", READ, contents, "listResourceGroupContents", TAG, **held)
+    query = (*pages, QueryParameter("inherited", bool))
+    given: dict[str, Any] = {"answer": Page[PermissionPolicy], "query": query}
+    path = f"{one}/permissions"
+    yield verb_route("GET", path, READ, permissions, "getResourceGroupPermissions", TAG, **given)
 
 
 def create(call: Call) -> ResourceGroup:
-    """Make a group of a type. Raises UnknownGroupType, InvalidBody."""
+    """Create a resource group of a type. Raises UnknownGroupType, InvalidBody."""
     with call.writing() as tx:
         return tx.create(ResourceGroup(name=call.body.name, type=_type(call)))
 
 
 def list_groups(call: Call) -> Page[ResourceGroup]:
-    """List the groups of a type."""
-    page = page_request(call.one("pageSize"), call.one("nextToken"), LARGEST_PAGE)
+    """List the resource groups of a type."""
+    page = call.page(LARGEST_PAGE)
     with call.reading() as tx:
         return tx.page(ResourceGroup, page, [_GROUP.table.c.type == _type(call)])
 
 
 def get(call: Call) -> ResourceGroup:
-    """Answer a group."""
+    """Get a resource group."""
     with call.reading() as tx:
         return _group(tx, call)
 
 
 def update(call: Call) -> ResourceGroup:
-    """Rename a group."""
+    """Rename a resource group."""
     with call.writing() as tx:
         return replace_versioned(tx, _group(tx, call, lock=True), call.body)
 
 
 def delete(call: Call) -> ResourceGroup:
-    """Delete a group that no permission rests on."""
+    """Delete a resource group that no permission rests on."""
     with call.writing() as tx:
         return delete_group(tx, call.principal, _group(tx, call, lock=True))
 
@@ -141,7 +109,7 @@ def remove(call: Call) -> ResourceGroup:
 
 def contents(call: Call) -> Page[ResourceGroupItem]:
     """List what a group holds itself, newest first."""
-    page = page_request(call.one("pageSize"), call.one("nextToken"), LARGEST_PAGE)
+    page = call.page(LARGEST_PAGE)
     with call.reading() as tx:
         group = _group(tx, call)
         items = resource_of(ResourceGroupItem).table.c
@@ -150,7 +118,7 @@ def contents(call: Call) -> Page[ResourceGroupItem]:
 
 def permissions(call: Call) -> Page[PermissionPolicy]:
     """List the policies of a group of users; `inherited=true` adds those of the groups it is in."""
-    page = page_request(call.one("pageSize"), call.one("nextToken"), LARGEST_PAGE)
+    page = call.page(LARGEST_PAGE)
     inherited = call.flag("inherited")
     with call.reading() as tx:
         group = _group(tx, call)

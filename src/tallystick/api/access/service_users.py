@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from functools import partial
 
-from tallystick.api.crud import paging
-from tallystick.api.routes import Call, Permission, Route, organization_path
+from tallystick.api.routes import Call, Permission, Route, organization_path, paging
 from tallystick.organizations import service
 from tallystick.organizations.access_key import AccessKey
 from tallystick.organizations.granting import (
@@ -16,7 +15,6 @@ from tallystick.organizations.granting import (
 from tallystick.organizations.service import NewAccessKey
 from tallystick.organizations.service_user import ServiceUser
 from tallystick.platform.resources import Page, Resource, resource_of
-from tallystick.platform.resources.pages import page_request
 
 LARGEST_PAGE = 100
 _USER, _KEY = resource_of(ServiceUser), resource_of(AccessKey)
@@ -85,7 +83,7 @@ def create_key(call: Call) -> NewAccessKey:
 
 def list_keys(call: Call) -> Page[AccessKey]:
     """List the keys of a service user, revoked ones too."""
-    page = page_request(call.one("pageSize"), call.one("nextToken"), LARGEST_PAGE)
+    page = call.page(LARGEST_PAGE)
     with call.reading() as tx:
         owner = tx.get(ServiceUser, call.path["id"])
         return tx.page(AccessKey, page, [_KEY.table.c.service_user_id == owner.id])

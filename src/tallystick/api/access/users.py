@@ -6,8 +6,7 @@ from typing import Any
 import msgspec
 
 from tallystick.api.access.organization import OrganizationAnswer, organization_of
-from tallystick.api.crud import paging
-from tallystick.api.routes import KNOWN, Call, Permission, QueryParameter, Route, organization_path
+from tallystick.api.routes import KNOWN, Call, Permission, QueryParameter, Route, organization_path, paging
 from tallystick.organizations.granting import UserRequest, policies_of_user, update_user
 from tallystick.organizations.permission_policy import PermissionPolicy, statements_of
 from tallystick.organizations.permissions import Statement
@@ -17,7 +16,7 @@ from tallystick.organizations.resource_group import USER_TYPE, ResourceGroup, Ta
 from tallystick.organizations.service_user import ServiceUser
 from tallystick.organizations.user import User
 from tallystick.platform.resources import Entity, resource_of
-from tallystick.platform.resources.pages import PageRequest, page_request, to_token
+from tallystick.platform.resources.pages import PageRequest, to_token
 
 LARGEST_PAGE = 200
 _USER = resource_of(User)
@@ -158,7 +157,7 @@ def get_groups(call: Call) -> UserGroups:
 
 
 def _page(call: Call) -> PageRequest:
-    return page_request(call.one("pageSize"), call.one("nextToken"), LARGEST_PAGE)
+    return call.page(LARGEST_PAGE)
 
 
 def cut(found: list[Any], page: PageRequest) -> tuple[list[Any], str | None]:
