@@ -16,7 +16,7 @@ from tallystick.kernel.decimals import ZERO
 from tallystick.kernel.errors import invariant
 from tallystick.platform.ids import new_id
 from tallystick.platform.resources import Transaction, resource_of
-from tallystick.platform.resources.transaction import among
+from tallystick.platform.resources.rows import among
 
 
 class Draw(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from uuid import UUID, uuid5
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from tallystick.platform.resources import Entity, Transaction, resource, resource_of
-from tallystick.platform.resources.transaction import column_values
+from tallystick.platform.resources.rows import column_values
 
 
 @resource("billconfig", event="billing.billconfig", singleton=True, verbs=())

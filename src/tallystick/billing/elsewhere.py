@@ -27,7 +27,7 @@ from tallystick.billing.store import key_of, lines_by_bill, stored_bills
 from tallystick.kernel.periods import DateSpan, Period
 from tallystick.kernel.zones import parse_zone
 from tallystick.platform.resources import Transaction, resource_of
-from tallystick.platform.resources.transaction import among
+from tallystick.platform.resources.rows import among
 
 Stored = Mapping[tuple[Any, ...], Existing]
 

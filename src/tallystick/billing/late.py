@@ -14,7 +14,7 @@ from tallystick.billing.slots import CATCH_UP, Slots
 from tallystick.billing.usage import UsageQueries
 from tallystick.kernel.periods import Period
 from tallystick.platform.resources import Transaction, resource_of
-from tallystick.platform.resources.transaction import among
+from tallystick.platform.resources.rows import among
 
 EVERY = timedelta(hours=1)
 "So often late usage is looked for, and once more at the end of the time in which it counts."

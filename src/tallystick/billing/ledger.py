@@ -35,7 +35,7 @@ from tallystick.kernel.periods import BillingCycle, BillingFrequency, DateSpan, 
 from tallystick.organizations.currency import Currency
 from tallystick.organizations.organization_config import CreditType, OrganizationConfig
 from tallystick.platform.resources import Transaction, resource_of
-from tallystick.platform.resources.transaction import among
+from tallystick.platform.resources.rows import among
 from tallystick.pricing.plan import Plan
 from tallystick.pricing.plan_template import PlanTemplate
 

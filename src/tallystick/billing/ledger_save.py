@@ -14,7 +14,7 @@ from tallystick.billing.calculate import BillInputs, Draft, calculate_bill
 from tallystick.billing.ledger import Drawn, reserves_of
 from tallystick.kernel.errors import Invalid
 from tallystick.platform.resources import Transaction, resource_of
-from tallystick.platform.resources.transaction import among
+from tallystick.platform.resources.rows import among
 
 
 class CurrentFunds:

@@ -20,7 +20,7 @@ from tallystick.billing.calculate.inputs import BillInputs
 from tallystick.billing.diff import Existing
 from tallystick.billing.line_item import LineItem
 from tallystick.platform.resources import Entity, Transaction, resource_of
-from tallystick.platform.resources.transaction import among
+from tallystick.platform.resources.rows import among
 from tallystick.platform.resources.wire import encode_whole
 
 Rows = Iterable[Mapping[str, Any]]

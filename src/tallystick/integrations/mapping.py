@@ -10,7 +10,8 @@ from sqlalchemy import Index, func
 from tallystick.kernel.problems import Problem
 from tallystick.platform.resources import By, Entity, Transaction, resource, resource_of, resources
 from tallystick.platform.resources.fields import CODE_PATTERN
-from tallystick.platform.resources.transaction import ResourceNotFound, plain_id
+from tallystick.platform.resources.rows import plain_id
+from tallystick.platform.resources.transaction import ResourceNotFound
 
 Text = Annotated[str, Meta(min_length=1, max_length=1000, pattern=CODE_PATTERN)]
 MAPPED: Final = (

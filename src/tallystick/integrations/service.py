@@ -20,7 +20,8 @@ from tallystick.integrations.start import NOTIFICATION, queue_run, set_next_run
 from tallystick.kernel.problems import Problem
 from tallystick.platform.resources import Page, PageRequest, Transaction, resource_of
 from tallystick.platform.resources.pages import to_token
-from tallystick.platform.resources.transaction import ResourceNotFound, plain_id, stale
+from tallystick.platform.resources.rows import plain_id
+from tallystick.platform.resources.transaction import ResourceNotFound, stale
 from tallystick.platform.resources.wire import InvalidBody
 
 EVERY = "*"

@@ -13,7 +13,7 @@ from tallystick.organizations.permissions import Denied, Effect, Statement, deni
 from tallystick.organizations.principal import Principal
 from tallystick.organizations.resource_group import ResourceGroup, ResourceGroupItem, TargetType
 from tallystick.platform.resources import Resource, Transaction, resource_of
-from tallystick.platform.resources.transaction import is_id
+from tallystick.platform.resources.rows import is_id
 
 READ: Final = "config:retrieve"
 _GROUPS, _ITEMS = (resource_of(each).table.c for each in (ResourceGroup, ResourceGroupItem))

@@ -9,7 +9,7 @@ from tallystick.billing.bill import Bill
 from tallystick.billing.line_item import LineItem
 from tallystick.platform.jobs import defer
 from tallystick.platform.resources import Transaction, resource_of
-from tallystick.platform.resources.transaction import among
+from tallystick.platform.resources.rows import among
 from tallystick.statements.errors import StatementJobEnded, StatementNotFound
 from tallystick.statements.job import (
     StatementJob,

@@ -14,7 +14,7 @@ from tallystick.platform.clock import SystemClock
 from tallystick.platform.database import EVERY_ORGANIZATION, NOBODY, ChangesCrossed, Database, OneTransaction
 from tallystick.platform.ids import new_id
 from tallystick.platform.resources import resource_of
-from tallystick.platform.resources.transaction import column_values
+from tallystick.platform.resources.rows import column_values
 from tallystick.platform.resources.wire import InvalidBody
 
 PRODUCTS = resource_of(Product).table
