@@ -133,8 +133,8 @@ def members(tx: Transaction, attached: Sequence[AccountPlan]) -> list[AccountPla
     Such a plan keeps the id and the group of what it came from.
     """
     groups = {each.plan_group_id for each in attached if each.plan_group_id}
-    links = tx.find(PlanGroupLink, plan_group_id=groups) if groups else []
-    plans = {p.id: p for p in tx.find(Plan, id=[link.plan_id for link in links])} if links else {}
+    links = tx.find(PlanGroupLink, plan_group_id=groups)
+    plans = tx.by_id(Plan, (link.plan_id for link in links))
     linked: dict[str, list[Plan]] = {}
     for link in sorted(links, key=lambda link: link.id):
         linked.setdefault(link.plan_group_id, []).append(plans[link.plan_id])

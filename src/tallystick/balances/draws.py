@@ -141,8 +141,8 @@ def lock_reserves(
     """Load commitments and balances, locked until the transaction ends, always in the same order."""
     commitments, balances = sorted(set(commitment_ids)), sorted(set(balance_ids))
     return (
-        tx.find(Commitment, lock=True, id=commitments) if commitments else [],
-        tx.find(Balance, lock=True, id=balances) if balances else [],
+        tx.find(Commitment, lock=True, id=commitments),
+        tx.find(Balance, lock=True, id=balances),
     )
 
 

@@ -100,7 +100,7 @@ def end_date_contract(tx: Transaction, contract_id: str, request: EndDateRequest
     }
     attached = tx.find(AccountPlan, lock=True, **on)
     plan_ids = {plan.plan_id for plan in members(tx, attached) if plan.plan_id}
-    plans = tx.find(Plan, id=plan_ids, account_id=on["account_id"]) if plan_ids else []
+    plans = tx.find(Plan, id=plan_ids, account_id=on["account_id"])
     found: dict[BillingEntity, list[ByInstant | ByDate]] = {
         BillingEntity.CONTRACT: [contract],
         BillingEntity.ACCOUNTPLAN: [*attached],
@@ -119,8 +119,8 @@ def _children(tx: Transaction, account_id: str, request: EndDateRequest) -> list
 def _prices(tx: Transaction, plan_ids: list[str]) -> dict[BillingEntity, list[ByInstant | ByDate]]:
     on: dict[str, Any] = {"lock": True, "plan_id": plan_ids}
     return {
-        BillingEntity.PRICINGS: [*tx.find(Pricing, **on)] if plan_ids else [],
-        BillingEntity.COUNTER_PRICINGS: [*tx.find(CounterPricing, **on)] if plan_ids else [],
+        BillingEntity.PRICINGS: [*tx.find(Pricing, **on)],
+        BillingEntity.COUNTER_PRICINGS: [*tx.find(CounterPricing, **on)],
     }
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, func, select
 from tallystick.accounts.account import Account, Address
 from tallystick.billing.bill import Bill
 from tallystick.billing.errors import TooManyBillsToDownload
-from tallystick.billing.line_item import BillLineItem, LineItem
+from tallystick.billing.line_item import LineItem
 from tallystick.billing.store import lines_by_bill
 from tallystick.kernel.spreadsheet import cell_text
 from tallystick.platform.resources import Transaction, resource_of
@@ -113,7 +113,7 @@ def csv_pieces(tx: Transaction, wanted: Wanted) -> Iterator[bytes]:
         statement = tx.select(Bill, *wanted.clauses(), *more).order_by(None).order_by(table.c.id)
         bills = tx.load(Bill, statement.limit(AT_ONCE))
         lines = lines_by_bill(tx, [bill.id for bill in bills])
-        accounts = {a.id: a for a in tx.find(Account, id=sorted({bill.account_id for bill in bills}))}
+        accounts = tx.by_id(Account, (bill.account_id for bill in bills))
         found = [row for b in bills for row in rows(b, accounts[b.account_id], lines[b.id])]
         if found:
             yield written(found)
@@ -159,7 +159,7 @@ def _standard_rows(bill: Bill, account: Account, lines: Sequence[LineItem]) -> I
 
 
 def xero_rows(
-    bill: Bill, account: Account, lines: Sequence[LineItem | BillLineItem], books: Books = NO_BOOKS
+    bill: Bill, account: Account, lines: Sequence[LineItem], books: Books = NO_BOOKS
 ) -> Iterator[Row]:
     """Give a row a line: one of it at its converted amount, so that the invoice comes to the bill's total."""
     at = account.address or Address()

@@ -75,15 +75,14 @@ def load_families(tx: Transaction, accounts: Mapping[str, Account]) -> Families:
     """Load who belongs to whom, and who is on what."""
     parent_ids = sorted({a.parent_account_id for a in accounts.values() if a.parent_account_id})
     mode = ChildBillingMode.CHILD.value
-    lending = tx.find(AccountPlan, account_id=parent_ids, child_billing_mode=mode) if parent_ids else []
-    lender_ids = sorted({p.account_id for p in lending})
-    lenders = {a.id: a for a in tx.find(Account, id=lender_ids)} if lender_ids else {}
+    lending = tx.find(AccountPlan, account_id=parent_ids, child_billing_mode=mode)
+    lenders = tx.by_id(Account, (plan.account_id for plan in lending))
     holders = sorted({a.id for a in accounts.values() if a.parent_account_id is None} | lenders.keys())
     children: dict[str, list[Account]] = defaultdict(list)
-    for child in tx.find(Account, parent_account_id=holders) if holders else []:
+    for child in tx.find(Account, parent_account_id=holders):
         children[child.parent_account_id or ""].append(child)
     everyone = {*accounts, *lenders, *(c.id for family in children.values() for c in family)}
     attached: dict[str, list[AccountPlan]] = defaultdict(list)
-    for plan in members(tx, tx.find(AccountPlan, account_id=sorted(everyone))) if everyone else []:
+    for plan in members(tx, tx.find(AccountPlan, account_id=sorted(everyone))):
         attached[plan.account_id].append(plan)
     return Families(lenders=lenders, children=children, attached=attached)

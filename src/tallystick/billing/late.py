@@ -97,7 +97,7 @@ def _with_parents(tx: Transaction, found: Iterable[tuple[str, datetime, datetime
     """Give the span of late usage by account; a parent's holds its children's."""
     came: dict[str, Period] = {}
     rows = list(found)
-    accounts = {a.id: a for a in tx.find(Account, id=sorted({row[0] for row in rows}))} if rows else {}
+    accounts = tx.by_id(Account, (row[0] for row in rows))
     for account_id, first, last in rows:
         account = accounts.get(account_id)
         for each in {account_id, (account and account.parent_account_id) or account_id}:
@@ -111,7 +111,7 @@ def _plan_ends(tx: Transaction, bills: Sequence[Bill]) -> dict[str, datetime]:
     """Give, by bill, when the last of the account's plans in its period ended, if that was before it did."""
     plans: dict[str, list[AccountPlan]] = defaultdict(list)
     account_ids = sorted({bill.account_id for bill in bills})
-    for plan in tx.find(AccountPlan, account_id=account_ids) if account_ids else []:
+    for plan in tx.find(AccountPlan, account_id=account_ids):
         plans[plan.account_id].append(plan)
     last: dict[str, datetime] = {}
     for bill in bills:

@@ -16,8 +16,9 @@ from tallystick.balances.commitment import Commitment
 from tallystick.balances.draws import Draw, draws_on
 from tallystick.billing.bill import Bill
 from tallystick.billing.calculate.fees import fee_in_advance, fees_on_dates, scheduled_fees
-from tallystick.billing.calculate.inputs import BillInputs, CurrencyRule
+from tallystick.billing.calculate.inputs import BillInputs
 from tallystick.billing.calculate.ledger_inputs import DatedFee, LedgerInputs, Reserve
+from tallystick.billing.currencies import currency_rules
 from tallystick.billing.due import (
     WITHOUT_PERIODS,
     Closing,
@@ -32,7 +33,6 @@ from tallystick.billing.line_item import LineItem, LineItemType
 from tallystick.catalogue.product import Product
 from tallystick.kernel.decimals import ZERO
 from tallystick.kernel.periods import BillingCycle, BillingFrequency, DateSpan, Period
-from tallystick.organizations.currency import Currency
 from tallystick.organizations.organization_config import CreditType, OrganizationConfig
 from tallystick.platform.resources import Transaction, resource_of
 from tallystick.platform.resources.rows import among
@@ -173,13 +173,13 @@ def _things(tx: Transaction, accounts: Sequence[Account]) -> dict[str, list[Comm
     holders = sorted({*ids, *(a.parent_account_id for a in accounts if a.parent_account_id)})
     found: dict[str, list[Commitment | Balance]] = defaultdict(list)
     by_holder: dict[str, list[Commitment]] = defaultdict(list)
-    for commitment in tx.find(Commitment, account_id=holders) if holders else []:
+    for commitment in tx.find(Commitment, account_id=holders):
         by_holder[commitment.account_id].append(commitment)
     for account in accounts:
         lent = by_holder.get(account.parent_account_id or "", [])
         own = by_holder.get(account.id, [])
         found[account.id] += [*own, *(c for c in lent if c.child_billing_mode is ChildBillingMode.CHILD)]
-    for balance in tx.find(Balance, account_id=ids) if ids else []:
+    for balance in tx.find(Balance, account_id=ids):
         found[balance.account_id].append(balance)
     return found
 
@@ -222,14 +222,9 @@ def _dated_fees(
     ids = {account.id for account in accounts}
     own = [c for c in commitments if c.account_id in ids]
     counted = [c for c in own if c.bill_epoch is not None and c.billing_plan_id is not None]
-    plans = {p.id: p for p in tx.find(Plan, id=[c.billing_plan_id for c in counted])} if counted else {}
-    template_ids = [p.plan_template_id for p in plans.values()]
-    templates = {t.id: t for t in tx.find(PlanTemplate, id=template_ids)} if plans else {}
-    rules = (
-        {c.code or c.name: CurrencyRule(c.max_decimal_places, c.rounding_mode) for c in tx.find(Currency)}
-        if counted
-        else {}
-    )
+    plans = tx.by_id(Plan, (c.billing_plan_id for c in counted))
+    templates = tx.by_id(PlanTemplate, (p.plan_template_id for p in plans.values()))
+    rules = currency_rules(tx) if counted else {}
     fees = [fee for c in own for fee in fees_on_dates(c)]
     for commitment in counted:
         template = templates[plans[commitment.billing_plan_id or ""].plan_template_id]
@@ -245,9 +240,8 @@ def _dated_fees(
 
 
 def _keys(tx: Transaction, bill_ids: Collection[str]) -> dict[str, BillKey]:
-    wanted = sorted(bill_id for bill_id in bill_ids if bill_id)
-    found = tx.find(Bill, id=wanted) if wanted else []
-    return {bill.id: (bill.account_id, bill.grouping, bill.end_date) for bill in found}
+    found = tx.by_id(Bill, bill_ids)
+    return {bill_id: (b.account_id, b.grouping, b.end_date) for bill_id, b in found.items()}
 
 
 def _new_fees(tx: Transaction, selection: Selection, fees: Sequence[DatedFee]) -> list[DatedFee]:
@@ -276,8 +270,7 @@ def _products(
             named |= {each.accounting_product_id, each.drawdowns_accounting_product_id}
         else:
             named.add(each.consumptions_accounting_product_id)
-    ids = sorted(product_id for product_id in named if product_id)
-    return {product.id: product for product in tx.find(Product, id=ids)} if ids else {}
+    return tx.by_id(Product, named)
 
 
 class _Plan:

@@ -35,7 +35,7 @@ class CurrentFunds:
         self._of: dict[str, Commitment | Balance] = {c.id: c for c in commitments}
         self._of |= {b.id: b for b in balances}
         charges = sorted({c.id for draft in drafts for c in draft.inputs.ledger.charges})
-        found = tx.find(Charge, lock=True, id=charges) if charges else []
+        found = tx.find(Charge, lock=True, id=charges)
         self._bill_of = {charge.id: charge.bill_id for charge in found}
         draws = draws_on(tx, sorted(self._of))
         self._drawn = Drawn(draws, releasing)

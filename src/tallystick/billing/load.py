@@ -5,7 +5,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, tzinfo
 from decimal import Decimal
 from functools import partial
-from typing import TypeVar
 
 import msgspec
 
@@ -26,6 +25,7 @@ from tallystick.billing.calculate.inputs import (
     UsageKey,
 )
 from tallystick.billing.calculate.slices import usage_slices
+from tallystick.billing.currencies import currency_rules
 from tallystick.billing.due import (
     Attached,
     Closing,
@@ -51,10 +51,9 @@ from tallystick.calc.values import Lookups, NoLookups
 from tallystick.catalogue.counter import Counter
 from tallystick.catalogue.product import Product
 from tallystick.kernel.periods import DateSpan, Period, billing_period
-from tallystick.organizations.currency import Currency
 from tallystick.organizations.custom_field import CustomField
 from tallystick.organizations.organization_config import OrganizationConfig
-from tallystick.platform.resources import Entity, Transaction
+from tallystick.platform.resources import Transaction
 from tallystick.pricing.counter_pricing import CounterPricing
 from tallystick.pricing.plan import Plan
 from tallystick.pricing.plan_group import PlanGroup
@@ -62,7 +61,6 @@ from tallystick.pricing.plan_template import PlanTemplate
 from tallystick.pricing.pricing import Pricing
 from tallystick.usage.counter_adjustment import CounterAdjustment
 
-E = TypeVar("E", bound=Entity)
 CounterValues = dict[tuple[str, str], tuple[tuple[date, Decimal], ...]]
 
 
@@ -113,7 +111,7 @@ def load_bills(
     lent = {a: families.lent_to(account) for a, account in accounts.items()}
     prices = load_prices(tx, [plan for a in accounts for plan in (*own[a], *lent[a])], what_if)
     config = tx.find(OrganizationConfig)[0]
-    currencies = _currencies(tx)
+    currencies = currency_rules(tx)
     attached = {account_id: [prices.attached(plan) for plan in plans] for account_id, plans in own.items()}
     due_of = {
         account_id: partial(
@@ -191,38 +189,31 @@ def _due_plans(
 def load_prices(tx: Transaction, attached: Iterable[AccountPlan], what_if: WhatIf = AS_IT_IS) -> Prices:
     """Load everything that account plans refer to."""
     attached = list(attached)
-    plans = what_if.changed(_by_id(tx, Plan, {p.plan_id for p in attached if p.plan_id}))
-    templates = _by_id(tx, PlanTemplate, {p.plan_template_id for p in plans.values()})
-    templates = what_if.changed(templates)
-    pricings = [
-        *(tx.find(Pricing, plan_id=list(plans)) if plans else []),
-        *(tx.find(Pricing, plan_template_id=list(templates)) if templates else []),
-    ]
-    pricings = what_if.priced(pricings, [*plans, *templates])
+    plans = what_if.changed(tx.by_id(Plan, (each.plan_id for each in attached)))
+    templates = what_if.changed(tx.by_id(PlanTemplate, (plan.plan_template_id for plan in plans.values())))
+    groups = tx.by_id(PlanGroup, (each.plan_group_id for each in attached))
+    stored = (*tx.find(Pricing, plan_id=list(plans)), *tx.find(Pricing, plan_template_id=list(templates)))
+    pricings = what_if.priced(stored, [*plans, *templates])
     catalogue = load_priced_things(tx, pricings)
     priced: dict[str, list[PricedAggregation]] = defaultdict(list)
     for pricing in pricings:
         owner = pricing.plan_id or pricing.plan_template_id or ""
         priced[owner].append(catalogue.priced(pricing))
     counters = _priced_counters(tx, plans, templates)
-    named: set[str | None] = {p.product_id for p in templates.values()}
-    named |= {p.minimum_spend_accounting_product_id for p in plans.values()}
-    named |= {p.standing_charge_accounting_product_id for p in plans.values()}
-    named |= {p.accounting_product_id for p in pricings}
-    named |= {c.pricing.accounting_product_id for own in counters.values() for c in own}
+    named = {template.product_id for template in templates.values()}
+    for each in (*plans.values(), *groups.values()):
+        named |= {each.minimum_spend_accounting_product_id, each.standing_charge_accounting_product_id}
+    named |= {pricing.accounting_product_id for pricing in pricings}
     named |= {each.aggregation.accounting_product_id for own in priced.values() for each in own}
-    groups = _by_id(tx, PlanGroup, {p.plan_group_id for p in attached})
-    named |= {g.minimum_spend_accounting_product_id for g in groups.values()}
-    named |= {g.standing_charge_accounting_product_id for g in groups.values()}
-    products = _by_id(tx, Product, named)
+    named |= {each.pricing.accounting_product_id for own in counters.values() for each in own}
     return Prices(
         plans=plans,
         templates=templates,
         pricings={owner: tuple(each) for owner, each in priced.items()},
         counters=counters,
-        products=products,
+        products=tx.by_id(Product, named),
         groups=groups,
-        frames=load_frames(tx, {p.contract_id for p in attached}),
+        frames=load_frames(tx, (each.contract_id for each in attached)),
         custom_fields=catalogue.custom_fields,
         lookups=catalogue.lookups,
     )
@@ -232,10 +223,10 @@ def _priced_counters(
     tx: Transaction, plans: Mapping[str, Plan], templates: Mapping[str, PlanTemplate]
 ) -> dict[str, tuple[PricedCounter, ...]]:
     pricings = [
-        *(tx.find(CounterPricing, plan_id=list(plans)) if plans else []),
-        *(tx.find(CounterPricing, plan_template_id=list(templates)) if templates else []),
+        *tx.find(CounterPricing, plan_id=list(plans)),
+        *tx.find(CounterPricing, plan_template_id=list(templates)),
     ]
-    counters = _by_id(tx, Counter, {p.counter_id for p in pricings})
+    counters = tx.by_id(Counter, {p.counter_id for p in pricings})
     found: dict[str, list[PricedCounter]] = defaultdict(list)
     for pricing in pricings:
         owner = pricing.plan_id or pricing.plan_template_id or ""
@@ -344,7 +335,7 @@ def load_anew(
     still holds for it.
     """
     bills = list(bills)
-    jobs = _by_id(tx, BillJob, {bill.bill_job_id for bill in bills})
+    jobs = tx.by_id(BillJob, {bill.bill_job_id for bill in bills})
     loaded: list[BillInputs] = []
     for same in _by_period(bills):
         selection = selection_of_bill(same[0], config, jobs.get(same[0].bill_job_id or ""))
@@ -379,11 +370,7 @@ def inputs_without_plans(
         dates=DateSpan(bill.start_date, bill.end_date),
         plans=(),
     )
-    return _inputs(due, (), selection, config, _currencies(tx), None)
-
-
-def _currencies(tx: Transaction) -> dict[str, CurrencyRule]:
-    return {c.code or c.name: CurrencyRule(c.max_decimal_places, c.rounding_mode) for c in tx.find(Currency)}
+    return _inputs(due, (), selection, config, currency_rules(tx), None)
 
 
 def _wanted(bills: Iterable[BillInputs]) -> Iterator[tuple[Part, UsageKey]]:
@@ -391,8 +378,3 @@ def _wanted(bills: Iterable[BillInputs]) -> Iterator[tuple[Part, UsageKey]]:
         for each in bill.plans:
             for piece in usage_slices(each, each.period):
                 yield from piece.keys(each)
-
-
-def _by_id(tx: Transaction, cls: type[E], ids: Iterable[str | None]) -> dict[str, E]:
-    wanted = sorted({i for i in ids if i})
-    return {entity.id: entity for entity in tx.find(cls, id=wanted)} if wanted else {}

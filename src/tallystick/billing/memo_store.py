@@ -13,8 +13,6 @@ from tallystick.platform.resources import Transaction
 def memos_on(tx: Transaction, bill_ids: Sequence[str]) -> dict[str, tuple[BillMemo, ...]]:
     """Give the memos of bills, by bill, oldest first; a bill without any has none."""
     on_bills: dict[str, tuple[BillMemo, ...]] = defaultdict(tuple)
-    if not bill_ids:
-        return on_bills
     ids = sorted(bill_ids)
     found: list[Memo] = [*tx.find(CreditLineItem, bill_id=ids), *tx.find(DebitLineItem, bill_id=ids)]
     if not found:
@@ -24,8 +22,8 @@ def memos_on(tx: Transaction, bill_ids: Sequence[str]) -> dict[str, tuple[BillMe
         reason.id: f"{reason.name} ({reason.code})"
         for reason in (*tx.find(CreditReason, id=reason_ids), *tx.find(DebitReason, id=reason_ids))
     }
-    product_ids = sorted({p for memo in found for p in (memo.product_id, memo.accounting_product_id)})
-    products = {product.id: product for product in tx.find(Product, id=product_ids)}
+    named = (p for memo in found for p in (memo.product_id, memo.accounting_product_id))
+    products = tx.by_id(Product, named)
     for memo in sorted(found, key=lambda each: each.id):
         own = (products[memo.product_id], products[memo.accounting_product_id])
         on_bills[memo.bill_id] += (BillMemo(memo, reasons[memo.reason_id or ""], own),)

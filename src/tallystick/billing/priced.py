@@ -55,19 +55,16 @@ class PricedThings(msgspec.Struct, frozen=True, kw_only=True):
 def load_priced_things(tx: Transaction, pricings: Sequence[Pricing]) -> PricedThings:
     """Load everything that pricings refer to, in a few statements."""
     ids = sorted({p.aggregation_id for p in pricings if p.aggregation_id})
-    compound_ids = sorted({p.compound_aggregation_id for p in pricings if p.compound_aggregation_id})
-    compounds = tx.find(CompoundAggregation, id=compound_ids) if compound_ids else []
-    codes = sorted({code for compound in compounds for code in compound.aggregation_codes})
-    found = tx.find(Aggregation, id=ids) if ids else []
-    found += tx.find(Aggregation, code=codes) if codes else []
+    compounds = tx.by_id(CompoundAggregation, (p.compound_aggregation_id for p in pricings))
+    codes = sorted({code for compound in compounds.values() for code in compound.aggregation_codes})
+    found = (*tx.find(Aggregation, id=ids), *tx.find(Aggregation, code=codes))
     aggregations = {a.id: a for a in found}
-    meter_ids = sorted({a.meter_id for a in aggregations.values()})
     return PricedThings(
         aggregations=aggregations,
-        compounds={c.id: c for c in compounds},
-        meters={m.id: m for m in tx.find(Meter, id=meter_ids)} if meter_ids else {},
+        compounds=compounds,
+        meters=tx.by_id(Meter, (a.meter_id for a in found)),
         custom_fields=(tx.find_one(CustomField) or CustomField()) if compounds else None,
-        lookups=_lookups(tx, compounds),
+        lookups=_lookups(tx, compounds.values()),
     )
 
 

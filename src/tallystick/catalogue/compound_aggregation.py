@@ -76,7 +76,7 @@ class CompoundAggregation(Entity, kw_only=True):
         """Find out which aggregations it names, and which segments they share."""
         named = named_codes(self.calculation)
         # Locked, so that none of them is deleted or loses its code at the same time.
-        aggregations = tx.find(Aggregation, lock=True, code=named) if named else []
+        aggregations = tx.find(Aggregation, lock=True, code=named)
         return msgspec.structs.replace(self, aggregation_codes=named, segments=shared_segments(aggregations))
 
     def check(self) -> Iterator[Problem]:

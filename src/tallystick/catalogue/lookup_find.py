@@ -168,8 +168,7 @@ def published_tables(tx: Transaction, codes: Collection[str]) -> dict[str, Publi
         .where(tables.c.org_id == tx.org_id, tables.c.code.in_(list(codes)))
     )
     published = {row.code: row.id for row in tx.execute(statement)}
-    ids = [revision_id for revision_id in published.values() if revision_id]
-    by_id = {r.id: r for r in tx.find(LookupTableRevision, id=ids)} if ids else {}
+    by_id = tx.by_id(LookupTableRevision, published.values())
     return {code: _published(by_id.get(revision_id)) for code, revision_id in published.items()}
 
 

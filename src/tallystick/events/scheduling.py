@@ -217,6 +217,6 @@ def _states(
     for each in known.values():
         cls: type[Entity] = _declared(each).cls
         ids = [row.entity_id for row in rows if row.configuration_id == each.id]
-        for entity in tx.find(cls, id=ids) if ids else ():
+        for entity in tx.find(cls, id=ids):
             found[each.id, entity.id] = answer(entity)
     return found

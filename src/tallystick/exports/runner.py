@@ -154,7 +154,7 @@ class ExportRunner:
 
     def _destinations(self, org_id: str, job: ExportJob) -> Iterator[ExportDestination]:
         with self.database.reading(org_id) as tx:
-            found = {each.id: each for each in tx.find(ExportDestination, id=job.content.destination_ids)}
+            found = tx.by_id(ExportDestination, job.content.destination_ids)
         for destination_id in job.content.destination_ids:
             if destination_id.lower() not in found:
                 raise DestinationRefused(

@@ -135,7 +135,7 @@ def managed_policy_id(org_id: str, name: str) -> str:
 
 def policies_of(tx: Transaction, ids: list[str]) -> list[PermissionPolicy]:
     """Load the policies of these ids, in no order; those that are gone are left out."""
-    return tx.find(PermissionPolicy, id=ids) if ids else []
+    return tx.find(PermissionPolicy, id=ids)
 
 
 def unknown_policies(tx: Transaction, field: str, ids: list[str]) -> Iterator[Problem]:

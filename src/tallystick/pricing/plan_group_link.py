@@ -45,17 +45,17 @@ class PlanGroupLink(Entity, kw_only=True):
 def plans_of_group(tx: Transaction, group_id: str) -> list[Plan]:
     """Give the plans that are in a group."""
     plan_ids = [link.plan_id for link in tx.find(PlanGroupLink, plan_group_id=group_id)]
-    return tx.find(Plan, id=plan_ids) if plan_ids else []
+    return tx.find(Plan, id=plan_ids)
 
 
 def _same_terms(
     tx: Transaction, group: PlanGroup, plan: Plan, others: list[PlanGroupLink]
 ) -> Iterator[Problem]:
     """A group is billed in one currency and rhythm, so that its minimum is over bills of all its plans."""
-    plans = tx.find(Plan, id=[link.plan_id for link in others]) if others else []
+    plans = tx.find(Plan, id=[link.plan_id for link in others])
     if any(other.product_id == plan.product_id and other.id != plan.id for other in plans):
         yield Problem("planId", "duplicate_product", "the group has another plan of the same product")
-    templates = {t.id: t for t in tx.find(PlanTemplate, id=[p.plan_template_id for p in (plan, *plans)])}
+    templates = tx.by_id(PlanTemplate, (p.plan_template_id for p in (plan, *plans)))
     template = templates[plan.plan_template_id]
     if template.currency != group.currency:
         message = f"is priced in {template.currency}, but the group in {group.currency}"

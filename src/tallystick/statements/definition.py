@@ -108,7 +108,7 @@ class StatementDefinition(Entity, kw_only=True):
         parts: list[Dimension | Measure] = [*self.dimensions, *self.measures]
         ids = {part.meter_id for part in parts if part.meter_id is not None}
         is_open = any(part.meter_id is None for part in parts)
-        found = tx.find(Meter) if is_open else tx.find(Meter, id=sorted(ids)) if ids else []
+        found = tx.find(Meter) if is_open else tx.find(Meter, id=sorted(ids))
         meters = {meter.id: meter for meter in found}
         for i, each in enumerate(self.dimensions):
             yield from _dimension_problems(f"dimensions[{i}]", each, meters)

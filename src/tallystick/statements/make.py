@@ -62,8 +62,6 @@ def load_statement(tx: Transaction, bill_id: str, meter_ids: Collection[str] | N
     wanted = None if meter_ids is None else {each.lower() for each in meter_ids}
     lines = [line for line in lines_of_bill(tx, bill_id) if wanted is None or (line.meter_id or "") in wanted]
     sources = [line.derivation.usage for line in lines if line.derivation and line.derivation.usage]
-    meters = sorted({source.meter_id for source in sources})
-    aggregations = sorted({source.aggregation_id for source in sources})
     account = tx.get(Account, bill.account_id)
     currency = tx.find_one(Currency, code=bill.currency)
     return Loaded(
@@ -73,8 +71,8 @@ def load_statement(tx: Transaction, bill_id: str, meter_ids: Collection[str] | N
         organization_name=tx.find(Organization)[0].name,
         definition=_definition(tx, account),
         places=DEFAULT_PLACES if currency is None else currency.max_decimal_places,
-        meters={meter.id: meter for meter in tx.find(Meter, id=meters)} if meters else {},
-        aggregations={a.id: a for a in tx.find(Aggregation, id=aggregations)} if aggregations else {},
+        meters=tx.by_id(Meter, (source.meter_id for source in sources)),
+        aggregations=tx.by_id(Aggregation, (source.aggregation_id for source in sources)),
         meter_ids=wanted,
     )
 

@@ -25,6 +25,8 @@ from tallystick.platform.resources.declaration import Entity, FieldSpec, resourc
 from tallystick.platform.resources.fields import UUID_PATTERN
 
 E = TypeVar("E", bound=Entity)
+COLLECTIONS = (list, tuple, set, frozenset)
+"What stands for one of several values where rows are asked for."
 _UUID = re.compile(UUID_PATTERN)
 
 
@@ -40,7 +42,7 @@ def among(column: ColumnElement[Any], values: Iterable[Any]) -> ColumnElement[bo
 
 def matches(column: ColumnElement[Any], value: Any) -> ColumnElement[bool]:
     """Ask for the rows whose column is the value, or one of them. What is no id is no row's."""
-    many = isinstance(value, (list, tuple, set, frozenset))
+    many = isinstance(value, COLLECTIONS)
     if value is None or not isinstance(column.type, Uuid):
         return among(column, value) if many else column == value
     if many:

@@ -29,6 +29,7 @@ from tallystick.platform.resources.clashes import (
 from tallystick.platform.resources.declaration import Entity, Resource, VersionedRequest, resource_of
 from tallystick.platform.resources.pages import Page, PageRequest, to_token
 from tallystick.platform.resources.rows import (
+    COLLECTIONS,
     by_id_statement,
     column_values,
     insert_statement,
@@ -128,7 +129,12 @@ class Transaction:
         return found[0] if found else None
 
     def find(self, cls: type[E], *, lock: bool = False, limit: int | None = None, **equals: Any) -> list[E]:
-        """Load the entities whose fields equal the values (a list: one of them), newest first."""
+        """Load the entities whose fields equal the values (a list: one of them), newest first.
+
+        One of none finds nothing, and asks nothing.
+        """
+        if any(isinstance(value, COLLECTIONS) and not value for value in equals.values()):
+            return []
         declared = resource_of(cls)
         statement = self._select(declared)
         for name, value in equals.items():
@@ -136,6 +142,10 @@ class Transaction:
             statement = statement.where(matches(column, value))
         statement = statement.limit(limit).with_for_update() if lock else statement.limit(limit)
         return self.load(cls, statement)
+
+    def by_id(self, cls: type[E], ids: Iterable[str | None]) -> dict[str, E]:
+        """Load the entities of these ids, by their ids, newest first; None is no id."""
+        return {entity.id: entity for entity in self.find(cls, id=sorted({i for i in ids if i}))}
 
     def load(self, cls: type[E], statement: Select[Any]) -> list[E]:
         """Load the entities of a statement over the columns of their table."""
