@@ -43,7 +43,6 @@ from tallystick.integrations.runner import IntegrationRunner
 from tallystick.integrations.service import Integrations
 from tallystick.integrations.start import IntegrationsDue
 from tallystick.kernel.clock import Clock
-from tallystick.kernel.zones import parse_zone
 from tallystick.notifications.deliverer import Deliverer
 from tallystick.notifications.delivery import register_forgetting_deliveries
 from tallystick.notifications.outbox import Message, Outbox
@@ -54,7 +53,7 @@ from tallystick.organizations.audit import record_audit
 from tallystick.organizations.audit_chain import AuditSealing
 from tallystick.organizations.mails import AccessMails
 from tallystick.organizations.oidc import OpenIdConnect, Provider
-from tallystick.organizations.organization_config import OrganizationConfig
+from tallystick.organizations.organization_config import organization_zone
 from tallystick.organizations.service import all_organizations
 from tallystick.organizations.sessions import Sessions
 from tallystick.organizations.signing_on import SignOns
@@ -388,7 +387,7 @@ def make_due(platform: Platform, services: Services) -> DueRunner:
 
 def make_scheduler(platform: Platform) -> Scheduler:
     """Give what makes scheduled events happen."""
-    return Scheduler(platform.database, lambda tx: parse_zone(tx.find(OrganizationConfig)[0].timezone))
+    return Scheduler(platform.database, organization_zone)
 
 
 def make_teller(platform: Platform) -> Teller:

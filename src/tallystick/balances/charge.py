@@ -18,9 +18,8 @@ from tallystick.catalogue.product import Product
 from tallystick.kernel.decimals import ZERO
 from tallystick.kernel.periods import local_date
 from tallystick.kernel.problems import Problem
-from tallystick.kernel.zones import parse_zone
 from tallystick.organizations.currency import known_currency
-from tallystick.organizations.organization_config import OrganizationConfig
+from tallystick.organizations.organization_config import organization_zone
 from tallystick.platform.resources import (
     AMOUNT,
     By,
@@ -102,7 +101,7 @@ class Charge(Entity, kw_only=True):
         """Bill it today where no date was given; keep what the server knows of it."""
         settled = self
         if self.bill_date is None:
-            zone = parse_zone(tx.find(OrganizationConfig)[0].timezone)
+            zone = organization_zone(tx)
             settled = msgspec.structs.replace(self, bill_date=local_date(tx.clock.now(), zone))
         if old is None:
             return settled

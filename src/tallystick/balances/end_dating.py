@@ -13,8 +13,7 @@ from tallystick.accounts.account_plan import AccountPlan, members
 from tallystick.accounts.contract import Contract
 from tallystick.balances.commitment import Commitment
 from tallystick.kernel.periods import local_date
-from tallystick.kernel.zones import parse_zone
-from tallystick.organizations.organization_config import OrganizationConfig
+from tallystick.organizations.organization_config import organization_zone
 from tallystick.platform.resources import Entity, Transaction
 from tallystick.pricing.counter_pricing import CounterPricing
 from tallystick.pricing.plan import Plan
@@ -128,7 +127,7 @@ def _end(
     tx: Transaction, request: EndDateRequest, found: dict[BillingEntity, list[ByInstant | ByDate]]
 ) -> EndDated:
     """End, of what was found, the kinds that were asked for."""
-    zone = parse_zone(tx.find(OrganizationConfig)[0].timezone)
+    zone = organization_zone(tx)
     day = local_date(request.end_date, zone)
     updated, failed = EntityIds(), EntityIds()
     for kind in BillingEntity:

@@ -18,7 +18,7 @@ from tallystick.events.record import append_event
 from tallystick.kernel.decimals import ZERO
 from tallystick.kernel.errors import invariant
 from tallystick.kernel.problems import Problem
-from tallystick.organizations.organization_config import OrganizationConfig
+from tallystick.organizations.organization_config import config_of
 from tallystick.platform.resources import Change, Entity, Transaction, resource_of
 from tallystick.platform.resources.wire import InvalidBody, answer
 
@@ -31,7 +31,7 @@ AMOUNT_CHANGED = domain_event("billing.balanceamount.updated", Balance, STATES["
 def post_transaction(tx: Transaction, balance_id: str, entry: BalanceTransaction) -> BalanceTransaction:
     """Add an entry that a user or a schedule makes. Raises ResourceNotFound, InvalidBody."""
     balance = tx.get(Balance, balance_id, lock=True)
-    config = tx.find(OrganizationConfig)[0]
+    config = config_of(tx)
     left = balance.amount + entry.amount
     if (
         entry.amount < ZERO

@@ -16,8 +16,7 @@ from tallystick.balances.transaction_schedule import BalanceTransactionSchedule
 from tallystick.events.declared import domain_event
 from tallystick.events.record import append_event
 from tallystick.kernel.errors import Invalid
-from tallystick.kernel.zones import parse_zone
-from tallystick.organizations.organization_config import OrganizationConfig
+from tallystick.organizations.organization_config import organization_zone
 from tallystick.platform.database import Database
 from tallystick.platform.resources import Transaction, resource_of
 from tallystick.platform.resources.wire import answer
@@ -72,7 +71,7 @@ def _run_next(tx: Transaction, kind: type[Schedule], now: datetime) -> bool:
     due = tx.select(kind, table.c.next_run <= now).order_by(None).order_by(table.c.next_run, table.c.id)
     found = tx.load(kind, due.limit(1).with_for_update())
     for schedule in found:
-        zone = parse_zone(tx.find(OrganizationConfig)[0].timezone)
+        zone = organization_zone(tx)
         due_at = schedule.next_run
         if due_at is None:  # only for the type: what is due has one
             continue

@@ -13,8 +13,7 @@ from tallystick.balances.charge_schedule import BalanceChargeSchedule
 from tallystick.balances.ledger import post_transaction
 from tallystick.balances.transaction_schedule import BalanceTransactionSchedule
 from tallystick.kernel.problems import Problem
-from tallystick.kernel.zones import parse_zone
-from tallystick.organizations.organization_config import OrganizationConfig
+from tallystick.organizations.organization_config import organization_zone
 from tallystick.platform.ids import new_id
 from tallystick.platform.resources import Page, PageRequest, Transaction, resource_of
 from tallystick.platform.resources.declaration import VersionedRequest
@@ -104,7 +103,7 @@ def preview_transactions(
 ) -> BalanceTransactionSchedulePreview:
     """Give a schedule with what it would put in, and store nothing. Raises ResourceNotFound, InvalidBody."""
     schedule = _checked(tx, BalanceTransactionSchedule, balance_id, body)
-    zone = parse_zone(tx.find(OrganizationConfig)[0].timezone)
+    zone = organization_zone(tx)
     runs = [*islice(schedule.instants(zone), first, first + size + 1)]
     made = [schedule.transaction(at) for at in runs[:size]]
     token = str(first + size) if len(runs) > size else None
@@ -116,7 +115,7 @@ def preview_charges(
 ) -> BalanceChargeSchedulePreview:
     """Give a schedule with what it would charge, and store nothing. Raises ResourceNotFound, InvalidBody."""
     schedule = _checked(tx, BalanceChargeSchedule, balance_id, body)
-    zone = parse_zone(tx.find(OrganizationConfig)[0].timezone)
+    zone = organization_zone(tx)
     balance = tx.get(Balance, balance_id)
     runs = [*islice(schedule.runs(zone), first, first + size + 1)]
     made = [schedule.charge(balance, run) for run in runs[:size]]

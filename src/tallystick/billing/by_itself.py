@@ -20,7 +20,7 @@ from tallystick.billing.usage import UsageQueries
 from tallystick.kernel.clock import Clock
 from tallystick.kernel.periods import local_date
 from tallystick.kernel.zones import parse_zone
-from tallystick.organizations.organization_config import OrganizationConfig
+from tallystick.organizations.organization_config import OrganizationConfig, config_of
 from tallystick.platform.database import Database
 from tallystick.platform.resources import Transaction, resource_of
 
@@ -47,7 +47,7 @@ class BillingSchedule:
         if slots is None:
             return None
         if state is None:
-            return slots.after(_config(tx).dt_last_modified or tx.clock.now())
+            return slots.after(config_of(tx).dt_last_modified or tx.clock.now())
         looks = (
             c.next_look(state.looked_at) for c in closed_periods(tx, slots, state.looked_at, state.ran_at)
         )
@@ -90,7 +90,7 @@ class AutoApproval:
 
     def next_due(self, tx: Transaction) -> datetime | None:
         """Give when the earliest pending bill is approved; None while a run of the schedule is under way."""
-        config = _config(tx)
+        config = config_of(tx)
         grace = grace_of(config)
         if grace is None:
             return None
@@ -106,17 +106,13 @@ class AutoApproval:
         while count == APPROVED_AT_ONCE:
             with self.database.transaction(org_id) as tx:
                 lock_bills(tx)
-                due, config = self.next_due(tx), _config(tx)
+                due, config = self.next_due(tx), config_of(tx)
                 grace = grace_of(config)
                 if grace is None or due is None or due > now:  # a run may have been queued meanwhile
                     return
                 latest = local_date(now - grace, parse_zone(config.timezone))
                 found = tx.select(Bill, *_pending(tx), _bills.c.bill_date <= latest)
                 count = approve(tx, tx.load(Bill, found.limit(APPROVED_AT_ONCE).with_for_update()))
-
-
-def _config(tx: Transaction) -> OrganizationConfig:
-    return tx.find(OrganizationConfig)[0]
 
 
 def _slots(tx: Transaction) -> Slots | None:

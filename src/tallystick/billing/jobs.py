@@ -27,7 +27,7 @@ from tallystick.billing.selection import selection_of, zone_of
 from tallystick.billing.usage import UsageQueries
 from tallystick.kernel.errors import Invalid, Unavailable
 from tallystick.kernel.periods import local_date
-from tallystick.organizations.organization_config import OrganizationConfig
+from tallystick.organizations.organization_config import config_of
 from tallystick.platform.database import Database
 from tallystick.platform.jobs import JobInterrupted, Jobs, defer
 from tallystick.platform.resources import Transaction, resource_of
@@ -99,7 +99,7 @@ class BillRunner:
             job = tx.get(BillJob, job_id, lock=True)
             if job.status is not BillJobStatus.PENDING:
                 return job
-            config = tx.find(OrganizationConfig)[0]
+            config = config_of(tx)
             today = local_date(tx.clock.now(), zone_of(job, config))
             total = len(job.bill_ids or []) if job.type is BillJobType.RECALCULATE else _count(tx, job)
             running = msgspec.structs.replace(
@@ -224,7 +224,7 @@ def _next(tx: Transaction, job: BillJob, after: str | None, chunk: int) -> list[
 def _load(tx: Transaction, usage: UsageQueries, job: BillJob, work: Sequence[str]) -> list[BillInputs]:
     if not work:
         return []
-    config = tx.find(OrganizationConfig)[0]
+    config = config_of(tx)
     if job.type is BillJobType.RECALCULATE:
         return load_anew(tx, usage, [b for b in tx.find(Bill, id=list(work)) if not b.locked], config)
     return load_bills(tx, usage, selection_of(job, config, job.today or date.max), work)

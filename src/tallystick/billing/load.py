@@ -52,7 +52,7 @@ from tallystick.catalogue.counter import Counter
 from tallystick.catalogue.product import Product
 from tallystick.kernel.periods import DateSpan, Period, billing_period
 from tallystick.organizations.custom_field import CustomField
-from tallystick.organizations.organization_config import OrganizationConfig
+from tallystick.organizations.organization_config import OrganizationConfig, config_of
 from tallystick.platform.resources import Transaction
 from tallystick.pricing.counter_pricing import CounterPricing
 from tallystick.pricing.plan import Plan
@@ -110,7 +110,7 @@ def load_bills(
     own = {a: families.attached.get(a, []) for a in accounts}
     lent = {a: families.lent_to(account) for a, account in accounts.items()}
     prices = load_prices(tx, [plan for a in accounts for plan in (*own[a], *lent[a])], what_if)
-    config = tx.find(OrganizationConfig)[0]
+    config = config_of(tx)
     currencies = currency_rules(tx)
     attached = {account_id: [prices.attached(plan) for plan in plans] for account_id, plans in own.items()}
     due_of = {

@@ -20,7 +20,7 @@ from tallystick.billing.memo_store import memos_on
 from tallystick.billing.save import write_changes
 from tallystick.billing.selection import selection_of_bill
 from tallystick.billing.store import lines_by_bill
-from tallystick.organizations.organization_config import OrganizationConfig
+from tallystick.organizations.organization_config import config_of
 from tallystick.platform.resources import Page, PageRequest, Transaction, resource_of
 from tallystick.platform.resources.declaration import VersionedRequest
 from tallystick.platform.resources.transaction import ResourceNotFound, from_request, replace_versioned
@@ -86,7 +86,7 @@ def _rebill(tx: Transaction, bill: Bill) -> None:
     """Bring the lines of memos, and what follows from them, up to the memos that are stored."""
     lines = lines_by_bill(tx, [bill.id])[bill.id]
     existing = Existing(bill, {line.id: line for line in lines})
-    config = tx.find(OrganizationConfig)[0]
+    config = config_of(tx)
     job = tx.find_one(BillJob, id=bill.bill_job_id) if bill.bill_job_id else None
     inputs = inputs_without_plans(tx, bill, selection_of_bill(bill, config, job), config)
     draft = Draft(msgspec.structs.replace(inputs, currency=bill.currency))

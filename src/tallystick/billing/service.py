@@ -27,7 +27,7 @@ from tallystick.billing.usage import UsageQueries
 from tallystick.billing.verify import Verification, compare
 from tallystick.kernel.periods import BillingFrequency, local_date
 from tallystick.kernel.problems import Problem
-from tallystick.organizations.organization_config import OrganizationConfig
+from tallystick.organizations.organization_config import config_of
 from tallystick.platform.ids import new_id
 from tallystick.platform.resources import Page, PageRequest, Transaction, resource_of
 from tallystick.platform.resources.pages import to_token
@@ -203,7 +203,7 @@ def preview_bill(tx: Transaction, usage: UsageQueries, job: BillJob) -> BillAnsw
     problems = [*_exactly_one_bill(job), *job.check(), *job.check_stored(tx, None)]
     if problems:
         raise InvalidBody(problems)
-    config = tx.find(OrganizationConfig)[0]
+    config = config_of(tx)
     today = local_date(tx.clock.now(), zone_of(job, config))
     loaded = load_bills(tx, usage, selection_of(job, config, today), job.account_ids or [])
     stored = existing_bills(tx, loaded[:1], lock=False).get(key_of(loaded[0])) if loaded else None
@@ -218,7 +218,7 @@ def verify_bill(tx: Transaction, usage: UsageQueries, bill_id: str) -> Verificat
     Raises ResourceNotFound, and what makes a bill fail.
     """
     bill = tx.get(Bill, bill_id)
-    config = tx.find(OrganizationConfig)[0]
+    config = config_of(tx)
     draft = _only_draft(load_anew(tx, usage, [bill], config), memos_on(tx, [bill_id])[bill_id])
     return compare(bill, lines_by_bill(tx, [bill_id])[bill_id], draft)
 

@@ -25,7 +25,7 @@ from tallystick.billing.what_if import PlanChange, Replacement, what_if
 from tallystick.kernel.decimals import ZERO
 from tallystick.kernel.errors import Invalid
 from tallystick.kernel.periods import local_date
-from tallystick.organizations.organization_config import OrganizationConfig
+from tallystick.organizations.organization_config import config_of
 from tallystick.platform.database import NOBODY
 from tallystick.platform.ids import new_id
 from tallystick.platform.resources import Id, PageRequest, Transaction, resource_of
@@ -109,7 +109,7 @@ def simulate(tx: Transaction, usage: UsageQueries, request: SimulateRequest, pag
     problems += [*job.check(), *job.check_stored(tx, None)]
     if problems:
         raise InvalidBody(problems)
-    config = tx.find(OrganizationConfig)[0]
+    config = config_of(tx)
     selection = selection_of(job, config, local_date(tx.clock.now(), zone_of(job, config)))
     account_ids = _accounts(tx, request.account_ids, page)
     shown = account_ids[: page.size]

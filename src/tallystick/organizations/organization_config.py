@@ -1,7 +1,7 @@
 """How an organization bills: zone, epochs, currency, and the defaults that plans and accounts override."""
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, tzinfo
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated
@@ -144,3 +144,13 @@ def default_config() -> OrganizationConfig:
         currency=DEFAULT_CURRENCY,
         days_before_bill_due=30,
     )
+
+
+def config_of(tx: Transaction) -> OrganizationConfig:
+    """Give the organization's configuration, which it has from its start."""
+    return tx.find(OrganizationConfig)[0]
+
+
+def organization_zone(tx: Transaction) -> tzinfo:
+    """Give the zone that the organization's local dates are in."""
+    return parse_zone(config_of(tx).timezone)
