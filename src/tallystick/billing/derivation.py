@@ -214,6 +214,7 @@ class OverageFrom(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omi
 
     percent: a surcharge on it. units, of_units: where what is beyond stands on a line of its own, the units
     of this line (is_own: it is that line). has_bands: they are priced by the bands for what is beyond.
+    together: the units of all accounts that these bands price at once; the line has its share of each band.
     """
 
     of: Decimal
@@ -223,6 +224,7 @@ class OverageFrom(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omi
     units: Decimal | None = None
     of_units: Decimal | None = None
     has_bands: bool = False
+    together: Decimal | None = None
     is_own: bool = False
 
 

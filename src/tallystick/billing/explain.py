@@ -63,6 +63,7 @@ def explain(line: LineItem) -> list[str]:
         *(_units(why.units) if why.units else ()),
         *(_charge(why.charge, line.currency) if why.charge else ()),
         *(_fee(why.fee, line.currency) if why.fee else ()),
+        *(_share(why.share) if why.share and why.overage else ()),  # of this, so much is within or beyond
         *(_overage(why.overage, line.unit) if why.overage else ()),
         *_bands(why, line),
         *(_proration(why.proration, line.currency) if why.proration else ()),
@@ -71,7 +72,7 @@ def explain(line: LineItem) -> list[str]:
         *(_drawn(why.drawn, line.currency) if why.drawn else ()),
         *(_memo(why.memo, line) if why.memo else ()),
         *(_conversion(why.conversion) if why.conversion else ()),
-        *(_share(why.share) if why.share else ()),
+        *(_share(why.share) if why.share and not why.overage else ()),
     ]
 
 
@@ -206,6 +207,7 @@ def _overage(part: OverageFrom, unit: str) -> Iterator[str]:
     elif part.units is not None and part.of_units is not None:
         units = f"{_n(part.units)} of {_n(part.of_units)} {unit}"
         bands = ", priced by the bands for it" if part.has_bands else ""
+        bands += f", {_n(part.together)} of all accounts at once" if part.together is not None else ""
         beyond = f"beyond what was committed or paid ahead: {units}{bands}"
         yield beyond if part.is_own else f"within what was committed or paid ahead: {units}"
 

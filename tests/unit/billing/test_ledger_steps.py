@@ -441,6 +441,7 @@ def test_what_is_drawn_says_for_what_in_its_own_words() -> None:
 # --- what is beyond -----------------------------------------------------------------------------
 
 BANDS = [PricingBand(lower_limit=D(0), fixed_price=D(0), unit_price=D(3))]
+BEYOND = "beyond what was committed or paid ahead"
 BANDED = [priced([("0", "0", "1")], overage_pricing_bands=BANDS)]
 
 
@@ -519,9 +520,19 @@ def test_a_family_reaches_the_bands_for_what_is_beyond_together() -> None:
     ):
         inputs = family(on, used, ChildBillingMode.PARENT_BREAKDOWN)
         reserve = commitment(covered, separate_overage_usage=True)
-        found = calculate_bill(with_ledger(inputs, reserve)).lines
+        draft = calculate_bill(with_ledger(inputs, reserve))
+        found = draft.lines
         assert [f"{x.converted:f}" for x in found if x.line_item_type.value == "OVERAGE_USAGE"] == beyond
         assert sum(x.units for x in found if x.derivation.is_of_usage) == sum(map(D, used.values()))
+    last = next(x for x in reversed(lines_of(draft, BILL_ID)) if x.line_item_type.value == "OVERAGE_USAGE")
+    assert explain(last)[3:] == [
+        "share of west-code: 110 of 220 used, of 220.00 = 110.00",
+        f"{BEYOND}: 110 of 110 GB, priced by the bands for it, 160 of all accounts at once",
+        "band from 0: 68.75 x 3 = 206.25 USD",  # 100 x 110/160
+        "band from 100: 41.25 x 2 = 82.5 USD",  # 60 x 110/160
+        "bands together: 288.75 USD",
+        "billed: 288.75 USD, rounded HALF_UP to 2 places",
+    ]
 
 
 def test_only_usage_is_beyond_and_the_last_that_says_something_decides() -> None:

@@ -148,11 +148,15 @@ class _Parts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Priced(msgspec.Struct, frozen=True):
-    """What is beyond of a line, by the bands for it. amount: as it is billed."""
+    """What is beyond of a line, by the bands for it. amount: as it is billed.
+
+    together: the units that the bands price at once, where they are of several accounts.
+    """
 
     charges: Sequence[BandCharge]
     exact: Decimal
     amount: Decimal
+    together: Decimal | None = None
 
 
 def _parts(each: Overage) -> _Parts:
@@ -193,7 +197,7 @@ def _block(inputs: BillInputs, block: Sequence[_Parts]) -> Iterator[tuple[str, _
     shares = [charge_shares(charge, weights) for charge in charges]
     for i, each in enumerate(block):
         own = tuple(of_band[i] for of_band in shares)
-        yield each.of.line.key, _Priced(own, exacts[i], amounts[i])
+        yield each.of.line.key, _Priced(own, exacts[i], amounts[i], sum(units, ZERO))
 
 
 def _split(inputs: BillInputs, parts: _Parts, by_bands: _Priced | None) -> Iterator[DraftLine]:
@@ -235,6 +239,7 @@ def _beyond(
         units=units,
         of_units=line.units,
         has_bands=has_bands,
+        together=priced.together,
         is_own=True,
     )
     usage = line.derivation
@@ -265,6 +270,7 @@ def _beyond(
             units=usage.units,
             cumulative=True if has_bands else usage.cumulative,
             bands=band_shares(priced.charges),
+            share=usage.share,
             overage=why,
         ),
     )
