@@ -1,21 +1,27 @@
 """Parents and children on bills (semantics §17): rated as one block, told apart by what each used."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from random import Random
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tallystick.accounts.account import Account
 from tallystick.accounts.account_plan import AccountPlan, ChildBillingMode
+from tallystick.balances.balance import Balance
+from tallystick.balances.commitment import Commitment
 from tallystick.billing import service
 from tallystick.billing.bill import BillAnswer
 from tallystick.billing.calculate import BillInputs, calculate_bill
 from tallystick.billing.custom_usage import Quantities
 from tallystick.billing.explain import explain
 from tallystick.billing.lines import lines_of
+from tallystick.billing.simulate import SimulateRequest, simulate
 from tallystick.catalogue.counter import Counter
+from tallystick.platform.resources import PageRequest
 from tallystick.pricing.counter_pricing import CounterPricing
 from tallystick.pricing.pricing import PricingBand, PricingType
 from tallystick.rating.method import Method
@@ -23,12 +29,15 @@ from tallystick.usage.counter_adjustment import CounterAdjustment
 from tallystick.usage.store.custom import CustomSqlFailed
 from tests.unit.billing.conftest import FEB, JAN, MAR, Books, lines
 from tests.unit.billing.drafts import BILL_ID, TIERED, OnPlan, aggregation, compound, family, priced
+from tests.unit.billing.test_stored_ledger import APR, balance_of
 
 D = Decimal
 JAN_5 = datetime(2024, 1, 5, tzinfo=UTC)
 MODES = ChildBillingMode
 Line = tuple[str, str | None, str]
 RUNNING = "COUNTER_RUNNING_TOTAL_CHARGE"
+CONSUMED = {"COMMITMENT_CONSUMED", "BALANCE_CONSUMED"}
+HALF = 0.5
 
 
 def billed(inputs: BillInputs) -> list[Line]:
@@ -362,3 +371,57 @@ def test_a_child_pools_up_to_the_day_on_which_it_has_a_plan_of_its_own(
         told = [text for x in service.lines_of_bill(tx, bills["parent"].id) for text in explain(x)]
     away = "2 accounts pooled, without child from 2024-01-16T00:00:00Z up to 2024-02-01T00:00:00Z"
     assert any(away in text for text in told)
+
+
+@pytest.mark.parametrize("seed", [3, 8])
+def test_whoever_has_a_plan_when_all_usage_is_billed_once(books: Books, seed: int) -> None:
+    """Semantics §17: at $1 a gigabyte, bills charge what a family used, however its children come and go.
+
+    What they draw is what is spent, and a simulation finds the last bills as they are (§18, §19).
+    """
+    random = Random(seed)  # noqa: S311 - a repeatable family, not a secret
+    family_ = comes_and_goes(books, random)
+    parent, child, *_ = family_
+    spend = {"currency": "USD", "amount": D(random.randint(1, 1500)), "account_id": parent.id}
+    spend |= {"start_date": date(2024, 1, 20), "end_date": date(2024, 3, 20)}
+    books.create(Commitment(child_billing_mode=random.choice(list(MODES)), **spend))
+    credit = D(random.randint(1, 300))
+    balance_of(books, child, f"{credit}", end_date=datetime(2024, 3, 7, tzinfo=UTC))
+    used = D(0)
+    for _ in range(60):
+        amount = D(random.randint(1, 9999)).scaleb(-2)
+        at = JAN + timedelta(days=random.randint(0, 90), hours=random.randint(0, 23))
+        books.usage.add(random.choice(family_).id, at, str(amount))
+        used += amount
+    for at in (FEB, MAR, APR):
+        books.run(at=at)
+    bills = books.bills()
+    drawn = -sum(
+        x.converted_subtotal for b in bills for x in b.line_items or [] if x.line_item_type.value in CONSUMED
+    )
+    assert sum(bill.bill_total for bill in bills) == used - drawn
+    with books.database.snapshot(books.org_id) as tx:
+        spent = sum(each.amount_spent for each in tx.find(Commitment))
+        spent += credit - sum(each.amount for each in tx.find(Balance))
+        found = simulate(tx, books.usage, SimulateRequest(), PageRequest(100, None)).data
+    assert drawn == spent
+    last = {bill.account_id: bill.bill_total for bill in bills if bill.end_date == APR.date()}
+    assert {x.account_id: x.old for x in found} == {x.account_id: x.new for x in found} == last
+    books.run()
+    assert books.bills() == bills
+
+
+def comes_and_goes(books: Books, random: Random) -> list[Account]:
+    """Give a parent on a plan, and children that are on one of two plans for some days, or never."""
+    plans = [books.plan(), books.plan()]
+    for plan in plans:
+        books.price(plan, ("0", "0", "1"), tiers_span_plan=random.random() < HALF)
+    parent = books.account("parent", plans[0])
+    set_mode(books, parent.id, random.choice(list(MODES)))
+    children = [books.account(f"c{n}", parent_account_id=parent.id) for n in range(3)]
+    for child in children:
+        days = sorted(random.sample(range(90), 2 * random.randint(0, 2)))
+        for start, end in zip(days[::2], days[1::2], strict=True):
+            span = {"start_date": JAN + timedelta(start), "end_date": JAN + timedelta(end)}
+            books.create(AccountPlan(account_id=child.id, plan_id=random.choice(plans).id, **span))
+    return [parent, *children]
