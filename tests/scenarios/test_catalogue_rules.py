@@ -151,6 +151,13 @@ def test_a_products_usage_is_priced_on_its_plans_only(world: World) -> None:
     }
     del on_template["planId"]
     assert codes(world.post("pricings", on_template, expect=400)) == {"aggregationId": "wrong_product"}
+    terms = {"name": "T", "currency": "USD", "billFrequency": "MONTHLY", "standingCharge": 0}
+    template = world.post("plantemplates", terms | {"productId": air})
+    template = world.put(f"plantemplates/{template['id']}", template | {"productId": rail})
+    template = world.put(f"plantemplates/{template['id']}", template | {"productId": air})
+    world.post("pricings", on_template | {"planTemplateId": template["id"]})
+    moved = world.put(f"plantemplates/{template['id']}", template | {"productId": rail}, expect=400)
+    assert codes(moved) == {"productId": "in_use"}
 
 
 def test_what_other_products_plans_price_does_not_move_to_a_product(world: World) -> None:

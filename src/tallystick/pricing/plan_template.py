@@ -71,10 +71,10 @@ class PlanTemplate(Entity, kw_only=True):
         yield from chosen_currency(tx, self.currency, old)
         if not isinstance(old, PlanTemplate):
             return
+        if old.product_id != self.product_id:
+            yield from _product_stays(tx, old)
         from tallystick.pricing.plan import Plan  # noqa: PLC0415 - the two know each other
 
-        if old.product_id != self.product_id and tx.find(Plan, limit=1, plan_template_id=old.id):
-            yield Problem("productId", "in_use", "cannot change while plans are made from this template")
         changed = [
             name
             for name, before, now in (
@@ -86,6 +86,23 @@ class PlanTemplate(Entity, kw_only=True):
         if changed and _is_in_group(tx, [plan.id for plan in tx.find(Plan, plan_template_id=old.id)]):
             message = "cannot change while a plan made from this template is in a plan group"
             yield from (Problem(name, "in_use", message) for name in changed)
+
+
+def _product_stays(tx: Transaction, template: PlanTemplate) -> Iterator[Problem]:
+    """What is made from a template, and priced on it, is of its product (semantics §5)."""
+    from tallystick.pricing.counter_pricing import CounterPricing  # noqa: PLC0415 - the two know each other
+    from tallystick.pricing.plan import Plan  # noqa: PLC0415 - the same
+    from tallystick.pricing.pricing import Pricing  # noqa: PLC0415 - the same
+
+    users: tuple[tuple[type[Entity], str], ...] = (
+        (Plan, "plans are made from this template"),
+        (Pricing, "usage is priced on this template"),
+        (CounterPricing, "counters are priced on this template"),
+    )
+    for cls, what in users:
+        if tx.find(cls, limit=1, plan_template_id=template.id):
+            yield Problem("productId", "in_use", f"cannot change while {what}")
+            return
 
 
 def _is_in_group(tx: Transaction, plan_ids: list[str]) -> bool:

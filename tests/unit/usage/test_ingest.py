@@ -97,6 +97,17 @@ def test_codes_that_people_take_for_the_same_make_no_account(desk: Desk, there: 
     assert set(accounts(desk)) == {there}
 
 
+def test_codes_like_an_accounts_present_one_make_no_account(desk: Desk) -> None:
+    desk.meter()
+    desk(flight(account="Acme"))
+    with desk.database.transaction(desk.org_id) as tx:
+        [account] = tx.find(Account)
+        tx.update(account, msgspec.structs.replace(account, code="Bolt"))
+    outcome = desk(flight(account="ACME"), flight(account="BOLT"))
+    assert outcome.failures == {FailureType.INVALID_ACCOUNT_CODE: 1}
+    assert set(accounts(desk)) == {"Bolt", "ACME"}
+
+
 @pytest.mark.parametrize(
     ("there", "sent"), [("Acme", "Acm\u00e9"), ("i", "\u0131"), ("a b", "ab"), ("a", "\uff41")]
 )
