@@ -1,4 +1,4 @@
-"""The one clock of all tests."""
+"""The clocks of all tests."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,3 +17,14 @@ class MovableClock:
 
     def forward(self, **span: float) -> None:
         self.instant += timedelta(**span)
+
+
+class RunningClock(MovableClock):
+    """A clock that goes on by a microsecond whenever it is read, and can be moved.
+
+    As with a real one, no two readings are the same, and hardly any is of a whole second.
+    """
+
+    def now(self) -> datetime:
+        self.forward(microseconds=1)
+        return self.instant

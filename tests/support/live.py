@@ -11,7 +11,7 @@ from pathlib import Path
 from tallystick.api.services import Services
 from tallystick.platform.settings import Settings
 from tallystick.wiring import Platform, open_platform, open_services, run_server, run_until_done
-from tests.support.clock import MovableClock
+from tests.support.clock import RunningClock
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Live:
     """A running server."""
 
     url: str
-    clock: MovableClock
+    clock: RunningClock
     platform: Platform
     services: Services
 
@@ -30,7 +30,7 @@ def live_server(database_url: str, clickhouse_url: str | None = None) -> Iterato
 
     clickhouse_url: None is the embedded store, of which a process can have one.
     """
-    clock = MovableClock()
+    clock = RunningClock()
     with tempfile.TemporaryDirectory(prefix="tallystick-test-") as folder:
         settings = Settings(
             home=Path(folder),

@@ -79,10 +79,11 @@ class DueRunner:
     def run(self, org_id: str) -> None:
         """Run what is due now in one organization."""
         with self.database.reading(org_id) as tx:
-            now = tx.clock.now()
-            dues = [due for due in self.dues if (at := due.next_due(tx)) is not None and at <= now]
-        for due in dues:
-            due.run_due(org_id, now)
+            asked = [(due, due.next_due(tx)) for due in self.dues]
+            now = tx.clock.now()  # read last: what is due at once names the instant at which it was asked
+        for due, at in asked:
+            if at is not None and at <= now:
+                due.run_due(org_id, now)
 
     def move(self, org_id: str) -> None:
         """Move an organization's test clock to its target, doing all that falls due on the way, in order.

@@ -20,7 +20,7 @@ from tallystick.platform.org_clocks import (
     start_clock,
 )
 from tallystick.platform.resources import Transaction
-from tests.support.clock import MovableClock
+from tests.support.clock import MovableClock, RunningClock
 
 DAY = timedelta(days=1)
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -83,6 +83,21 @@ def test_without_a_test_clock_the_servers_holds(database: Database) -> None:
     assert rung == [("late", WALL)]
     with database.reading(org_id) as tx, pytest.raises(NoTestClock):
         clock_of(tx)
+
+
+def test_what_is_due_at_once_runs_while_the_clock_goes_on(new_migrated_database: Callable[[], str]) -> None:
+    ran: list[datetime] = []
+
+    class AtOnce:
+        def next_due(self, tx: Transaction) -> datetime | None:
+            return tx.clock.now()
+
+        def run_due(self, org_id: str, now: datetime) -> None:
+            ran.append(now)
+
+    running = Database(new_migrated_database(), RunningClock())
+    runner(running, new_id(), AtOnce()).run_all()
+    assert len(ran) == 1
 
 
 def test_a_failure_keeps_no_other_organization_from_what_is_due(database: Database) -> None:
