@@ -1,4 +1,4 @@
-"""On a server's own clock, with nothing pushed along: what is to happen by itself does (semantics §22, §28, §29)."""
+"""On a real clock, with nothing pushed along, things happen by themselves (semantics §22, §28, §29)."""
 
 import time
 from collections.abc import Callable
