@@ -3,30 +3,22 @@
 from collections.abc import Iterator
 from datetime import date, datetime, tzinfo
 from decimal import Decimal
-from typing import Annotated, Self
+from typing import Annotated, ClassVar
 
-import msgspec
 from msgspec import Meta
 from sqlalchemy import Index
 
 from tallystick.balances.balance import Balance
+from tallystick.balances.balance_schedule import BalanceSchedule
 from tallystick.balances.charge import Charge, ChargeEntityType, ChargeLineItemType, priced_once
 from tallystick.balances.runs import ChargeRun, ScheduleFrequency, charge_runs, run_id
 from tallystick.kernel.periods import Period, local_date
 from tallystick.kernel.problems import Problem
-from tallystick.kernel.zones import parse_zone
 from tallystick.organizations.currency import chosen_currency
-from tallystick.organizations.organization_config import OrganizationConfig
 from tallystick.platform.resources import (
     AMOUNT,
-    Code,
-    Computed,
-    CustomFields,
     Entity,
-    Id,
-    Name,
     NonNegative,
-    Ref,
     Transaction,
     resource,
     resource_of,
@@ -43,16 +35,18 @@ LONGEST_CODE = 80
     max_page_size=200,
     verbs=(),
 )
-class BalanceChargeSchedule(Entity, kw_only=True):
+class BalanceChargeSchedule(BalanceSchedule, kw_only=True):
     """Charges a fee for a balance, once a billing period of its own (semantics §19).
 
     A charge does not credit the balance: that is for transactions. billEpoch: where the periods are counted
     from; the start of the service period, if left out. billInAdvance: at a period's start, else at its end.
     """
 
-    balance_id: Annotated[Id, Ref(Balance), Computed()] = ""
-    name: Name
-    code: Code
+    timing: ClassVar[tuple[str, ...]] = (
+        *("service_period_start_date", "service_period_end_date", "bill_epoch"),
+        *("bill_frequency", "bill_frequency_interval", "bill_in_advance"),
+    )
+
     amount: NonNegative | None = None
     units: Annotated[Decimal | None, AMOUNT] = None
     unit_price: Annotated[Decimal | None, AMOUNT] = None
@@ -64,28 +58,6 @@ class BalanceChargeSchedule(Entity, kw_only=True):
     bill_frequency_interval: Annotated[int, Meta(ge=1, le=365)]
     bill_in_advance: bool
     charge_description: Annotated[str, Meta(min_length=1)]
-    custom_fields: CustomFields = {}
-    next_run: Annotated[datetime | None, Computed()] = None
-    previous_run: Annotated[datetime | None, Computed()] = None
-
-    def settle(self, tx: Transaction, old: Self | None) -> Self:
-        """Find its next run: the one that stands, else the first one after the latest that was."""
-        kept = self
-        if old is not None:
-            kept = msgspec.structs.replace(
-                self, balance_id=old.balance_id, previous_run=old.previous_run, next_run=old.next_run
-            )
-            if kept.timing == old.timing:
-                return kept
-        return kept.rescheduled(parse_zone(tx.find(OrganizationConfig)[0].timezone))
-
-    @property
-    def timing(self) -> tuple[object, ...]:
-        """What says when it runs."""
-        return (
-            *(self.service_period_start_date, self.service_period_end_date, self.bill_epoch),
-            *(self.bill_frequency, self.bill_frequency_interval, self.bill_in_advance),
-        )
 
     def check(self) -> Iterator[Problem]:
         """It has one price, and days."""
@@ -109,12 +81,6 @@ class BalanceChargeSchedule(Entity, kw_only=True):
     def instants(self, zone: tzinfo) -> Iterator[datetime]:
         """Give when it runs, in order."""
         return (run.at for run in self.runs(zone))
-
-    def rescheduled(self, zone: tzinfo) -> Self:
-        """Give it with the run that comes after its previous one."""
-        before = self.previous_run
-        following = next((at for at in self.instants(zone) if before is None or at > before), None)
-        return msgspec.structs.replace(self, next_run=following)
 
     def charge(self, balance: Balance, run: ChargeRun) -> Charge:
         """Give the charge of a run. Its code is the schedule's, with its date and the end of its id."""

@@ -3,28 +3,21 @@
 from collections.abc import Iterator
 from datetime import datetime, tzinfo
 from decimal import Decimal
-from typing import Annotated, Self
+from typing import Annotated, ClassVar
 
-import msgspec
 from msgspec import Meta
 from sqlalchemy import Index
 
-from tallystick.balances.balance import Balance
+from tallystick.balances.balance_schedule import BalanceSchedule
 from tallystick.balances.balance_transaction import BalanceTransaction, EntityType
 from tallystick.balances.runs import ScheduleFrequency, instants, run_id
 from tallystick.balances.transaction_type import TransactionType, usable_type
 from tallystick.kernel.periods import local_date
 from tallystick.kernel.problems import Problem
-from tallystick.kernel.zones import parse_zone
-from tallystick.organizations.organization_config import OrganizationConfig
 from tallystick.platform.resources import (
     AMOUNT,
-    Code,
-    Computed,
-    CustomFields,
     Entity,
     Id,
-    Name,
     NonNegative,
     Ref,
     Transaction,
@@ -41,15 +34,11 @@ from tallystick.platform.resources.checks import in_order
     max_page_size=200,
     verbs=(),
 )
-class BalanceTransactionSchedule(Entity, kw_only=True):
-    """Puts an amount into a balance every so often, from startDate up to, not including, endDate (§19).
+class BalanceTransactionSchedule(BalanceSchedule, kw_only=True):
+    """Puts an amount into a balance every so often, from startDate up to, not including, endDate (§19)."""
 
-    nextRun: when the next transaction is made; none when the last one was. previousRun: of the latest one.
-    """
+    timing: ClassVar[tuple[str, ...]] = ("start_date", "end_date", "frequency", "frequency_interval")
 
-    balance_id: Annotated[Id, Ref(Balance), Computed()] = ""
-    name: Name
-    code: Code
     amount: NonNegative
     transaction_description: Annotated[str, Meta(min_length=1)]
     paid: Annotated[Decimal | None, AMOUNT] = None
@@ -59,25 +48,6 @@ class BalanceTransactionSchedule(Entity, kw_only=True):
     end_date: datetime
     frequency: ScheduleFrequency
     frequency_interval: Annotated[int, Meta(ge=1, le=365)]
-    custom_fields: CustomFields = {}
-    next_run: Annotated[datetime | None, Computed()] = None
-    previous_run: Annotated[datetime | None, Computed()] = None
-
-    def settle(self, tx: Transaction, old: Self | None) -> Self:
-        """Find its next run: the one that stands, else the first one after the latest that was."""
-        kept = self
-        if old is not None:
-            kept = msgspec.structs.replace(
-                self, balance_id=old.balance_id, previous_run=old.previous_run, next_run=old.next_run
-            )
-            if kept.timing == old.timing:
-                return kept
-        return kept.rescheduled(parse_zone(tx.find(OrganizationConfig)[0].timezone))
-
-    @property
-    def timing(self) -> tuple[object, ...]:
-        """What says when it runs."""
-        return self.start_date, self.end_date, self.frequency, self.frequency_interval
 
     def check(self) -> Iterator[Problem]:
         """It has days."""
@@ -95,12 +65,6 @@ class BalanceTransactionSchedule(Entity, kw_only=True):
             return
         cycle = self.frequency.cycle(local_date(self.start_date, zone), self.frequency_interval)
         yield from instants(self.start_date, self.end_date, cycle, zone)
-
-    def rescheduled(self, zone: tzinfo) -> Self:
-        """Give it with the run that comes after its previous one."""
-        before = self.previous_run
-        following = next((at for at in self.instants(zone) if before is None or at > before), None)
-        return msgspec.structs.replace(self, next_run=following)
 
     def transaction(self, at: datetime) -> BalanceTransaction:
         """Give the transaction of a run; it is dated when it was due, however late the run is."""
