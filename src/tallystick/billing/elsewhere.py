@@ -11,7 +11,7 @@ from datetime import date
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, exists, func, select
+from sqlalchemy import ARRAY, ColumnElement, Row, exists, func, literal, select, true
 
 from tallystick.accounts.account_plan import ChildBillingMode
 from tallystick.billing.bill import Bill, BillStatus
@@ -164,38 +164,67 @@ def _billed(
 
     made: the bills of this run; those that are not locked lose what is not theirs any more.
     """
+    heads = {(draft.inputs.account.id, draft.inputs.head.dates) for draft in drafts}
+    kept = {
+        row.id: row
+        for row in _reaching(tx, heads)
+        if row.locked or (row.account_id, row.grouping, row.end_date) not in made
+    }
     found: dict[tuple[str, str], list[Billed]] = defaultdict(list)
-    if not drafts:
+    if not kept:
         return found
-    accounts = sorted({draft.inputs.account.id for draft in drafts})
-    plans = sorted({line.account_plan_id for d in drafts for line in d.lines if line.account_plan_id})
-    spans = [draft.inputs.head.dates for draft in drafts]
-    bill, line = _bills.c, _lines.c
-    reaching = (bill.end_date > min(s.start for s in spans), bill.start_date < max(s.end for s in spans))
-    charged = (
-        *(line.org_id == bill.org_id, line.bill_id == bill.id, among(line.account_plan_id, plans)),
-        line.service_period_start_date < bill.end_date_time_utc,
-    )
-    statement = select(
-        *(
-            bill.id,
-            bill.account_id,
-            bill.grouping,
-            bill.start_date,
-            bill.end_date,
-            bill.timezone,
-            bill.locked,
-        ),
-        *(line.account_plan_id, line.service_period_start_date, line.service_period_end_date),
-    ).where(bill.org_id == tx.org_id, among(bill.account_id, accounts), *reaching, *charged)
-    for row in tx.execute(statement.order_by(bill.end_date, bill.id)):
-        if row.locked or (row.account_id, row.grouping, row.end_date) not in made:
+    line = _lines.c
+    charged = select(
+        *(line.bill_id, line.account_plan_id, line.service_period_start_date, line.service_period_end_date)
+    ).where(line.org_id == tx.org_id, among(line.bill_id, kept), line.account_plan_id.is_not(None))
+    for row in tx.execute(charged.order_by(line.bill_id, line.sequence_number)):
+        bill = kept[row.bill_id]
+        if row.service_period_start_date < bill.end_date_time_utc:
             service = Period(row.service_period_start_date, row.service_period_end_date)
-            each = Billed(
-                row.id, DateSpan(row.start_date, row.end_date), service.local_dates(parse_zone(row.timezone))
+            dates, days = (
+                DateSpan(bill.start_date, bill.end_date),
+                service.local_dates(parse_zone(bill.timezone)),
             )
-            found[row.account_id, row.account_plan_id].append(each)
+            found[bill.account_id, row.account_plan_id].append(Billed(bill.id, dates, days))
     return found
+
+
+def _reaching(tx: Transaction, heads: Collection[tuple[str, DateSpan]]) -> list[Row[Any]]:
+    """Load the bills of accounts that hold some of the same days, and end on another.
+
+    By account, one after the other: without statistics all bills of the run might be read by their end.
+    """
+    if not heads:
+        return []
+    accounts = literal(sorted({account_id for account_id, _ in heads}), ARRAY(_bills.c.account_id.type))
+    asked = func.unnest(accounts).table_valued("account_id", name="asked").render_derived()
+    bill = _bills.c
+    columns = (
+        bill.id,
+        bill.account_id,
+        bill.grouping,
+        bill.start_date,
+        bill.end_date,
+        bill.end_date_time_utc,
+    )
+    own = select(*columns, bill.timezone, bill.locked).where(
+        *(bill.org_id == tx.org_id, bill.account_id == asked.c.account_id),
+        bill.start_date < max(dates.end for _, dates in heads),
+        bill.end_date > min(dates.start for _, dates in heads),
+    )
+    of_account = own.offset(0).lateral("of_account")
+    found = tx.execute(select(of_account).select_from(asked).join(of_account, true())).all()
+    days: dict[str, list[DateSpan]] = defaultdict(list)
+    for account_id, dates in heads:
+        days[account_id].append(dates)
+    return [
+        row
+        for row in sorted(found, key=lambda row: (row.end_date, row.id))
+        if any(
+            row.end_date != each.end and row.start_date < each.end and each.start < row.end_date
+            for each in days[row.account_id]
+        )
+    ]
 
 
 def _is_left_alone(draft: Draft, other: Bill) -> bool:
