@@ -360,6 +360,14 @@ def test_one_plan_of_a_product_at_a_time_unless_overlap_is_allowed(world: World)
     config = world.get("organizationconfig")
     world.put("organizationconfig", {**config, "allowOverlappingPlans": True})
     world.post("accountplans", body)
+    assert codes(world.post("accountplans", {**body, "planId": None}, expect=400)) == {
+        "planId": "exactly_one"
+    }
+    both = {**body, "planGroupId": world.post("plangroups", {"name": "G", "currency": "USD"})["id"]}
+    assert codes(world.post("accountplans", both, expect=400)) == {"planGroupId": "exactly_one"}
+    empty = {**body, "endDate": body["startDate"]}
+    assert codes(world.post("accountplans", empty, expect=400)) == {"endDate": "ends_before_start"}
+    assert world.delete(f"accounts/{account}", expect=400)["code"] == "in_use"
 
 
 def test_a_bespoke_plan_goes_to_its_own_account_only(world: World) -> None:

@@ -387,6 +387,19 @@ def test_periods_are_local_to_the_organizations_zone(books: Books, plan: Plan) -
     assert lines(books.bill(acme)) == [("USAGE", "1.50"), ("STANDING_CHARGE", "10.00")]
 
 
+def test_a_jobs_zone_holds_for_its_bills_also_when_made_anew(books: Books, plan: Plan) -> None:
+    acme = books.account("acme", plan, start=datetime(2024, 1, 1, 5, tzinfo=UTC))
+    books.usage.add(acme.id, datetime(2024, 2, 1, 4, 59, tzinfo=UTC), "10")  # still January in New York
+    books.run(at=datetime(2024, 2, 1, 5, tzinfo=UTC), timezone="America/New_York")
+    bill = books.bill(acme)
+    assert (bill.timezone, bill.start_date_time_utc.hour, bill.end_date_time_utc.hour) == (
+        *("America/New_York", 5, 5),
+    )
+    assert lines(bill) == [("USAGE", "1.50"), ("STANDING_CHARGE", "10.00")]
+    recalculate(books, bill.id)
+    assert (books.bill(acme).timezone, lines(books.bill(acme))) == (bill.timezone, lines(bill))
+
+
 def test_empty_bills_are_left_out_where_configured(books: Books) -> None:
     """Semantics §3: suppressedEmptyBills."""
     plan = books.plan()

@@ -60,6 +60,9 @@ def test_a_month_from_measurements_to_a_locked_bill(world: World) -> None:
     assert len(world.get("bills/billingperiod/2025-01-31/MONTHLY")["data"]) == 1
     assert len(world.get(f"bills/accountid/{account['id']}")["data"]) == 1
     assert len(world.get("lineitems", lineItemType="USAGE")["data"]) == 1
+    assert len(world.get("lineitems", billId=bill["id"])["data"]) == 2
+    assert world.get("lineitems", billId=UNKNOWN)["data"] == []
+    assert world.get("lineitems", billId=bill["id"], commitmentId=UNKNOWN)["data"] == []
     assert len(world.get("bills/search", searchQuery="billDate>=2025-02-01$locked:false")["data"]) == 1
     assert "lineItems" not in world.get("bills", excludeLineItems="true")["data"][0]
     assert world.get("bills", status="APPROVED")["data"] == []
@@ -67,7 +70,9 @@ def test_a_month_from_measurements_to_a_locked_bill(world: World) -> None:
     assert world.get("bills", billDateEnd="2025-02-01")["data"] == []
 
     world.put(f"{path}/lock", expect=400)
-    assert world.post("bills/approve", {"billIds": [bill["id"]]}) == {"message": "1 bill approved"}
+    named = {"billIds": [bill["id"]]}  # with ids, the filters do not count
+    others = {"accountIds": UNKNOWN, "externalInvoiceDateStart": "2030-01-01"}
+    assert world.call("POST", "bills/approve", body=named, params=others) == {"message": "1 bill approved"}
     assert world.put(f"{path}/lock")["locked"] is True
     assert world.put(f"{path}/status", {"status": "PENDING"}, expect=409)["code"] == "bill_locked"
     assert world.delete(path, expect=409)["code"] == "bill_locked"

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from tallystick.billing.calculate import BillInputs, calculate_bill
+from tallystick.billing.calculate.ledger_inputs import Reserve
 from tallystick.billing.line_item import LineItem
 from tallystick.billing.lines import lines_of
 from tallystick.catalogue.product import Product
@@ -17,11 +18,14 @@ from tests.unit.billing.drafts import (
     BILL_ID,
     OnPlan,
     aggregation,
+    balance,
     bill_inputs,
+    commitment,
     counter,
     priced,
     suite,
     utc,
+    with_ledger,
 )
 
 D = Decimal
@@ -161,6 +165,50 @@ SEATS = {("account", "seats"): ((date(2024, 1, 1), D(1)),)}
 def test_accounting_products(inputs: BillInputs, product_id: str | None) -> None:
     named = {p: Product(id=p, name=p, code=p) for p in (BY_PRICING, BY_AGGREGATION, OWN)}
     (line,) = lines(msgspec.structs.replace(inputs, products={**inputs.products, **named}))
+    assert line.accounting_product_id == product_id
+
+
+@pytest.mark.parametrize(
+    ("reserve", "kind", "product_id"),
+    [
+        pytest.param(
+            commitment(billing_plan_id="plan", fees_accounting_product_id=OWN, accounting_product_id="other"),
+            "COMMITMENT_FEE",
+            OWN,
+            id="a fee: the fees'",
+        ),
+        pytest.param(
+            commitment(billing_plan_id="plan", accounting_product_id=OWN),
+            "COMMITMENT_FEE",
+            OWN,
+            id="a fee, else: the commitment's",
+        ),
+        pytest.param(
+            commitment(drawdowns_accounting_product_id=OWN, accounting_product_id="other"),
+            "COMMITMENT_CONSUMED",
+            OWN,
+            id="what is consumed: the draw-downs'",
+        ),
+        pytest.param(
+            commitment(accounting_product_id=OWN),
+            "COMMITMENT_CONSUMED",
+            OWN,
+            id="what is consumed, else: the commitment's",
+        ),
+        pytest.param(
+            balance("100", consumptions_accounting_product_id=OWN),
+            "BALANCE_CONSUMED",
+            OWN,
+            id="a balance's own",
+        ),
+        pytest.param(balance("100"), "BALANCE_CONSUMED", None, id="a balance's, else: none"),
+    ],
+)
+def test_accounting_products_of_what_is_drawn(reserve: Reserve, kind: str, product_id: str | None) -> None:
+    inputs = with_ledger(used(), reserve)
+    named = {p: Product(id=p, name=p, code=p) for p in (OWN, "other")}
+    found = lines(msgspec.structs.replace(inputs, products={**inputs.products, **named}))
+    (line,) = (x for x in found if x.line_item_type.value == kind)
     assert line.accounting_product_id == product_id
 
 

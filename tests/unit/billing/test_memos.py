@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 
+from tallystick.accounts.account_plan import AccountPlan
 from tallystick.billing import memos, service
 from tallystick.billing.bill import BillStatus
 from tallystick.billing.bill_job import BillJob, BillJobBillingFrequency
@@ -20,6 +21,7 @@ from tallystick.organizations.organization_config import CurrencyConversion
 from tallystick.platform.resources import PageRequest, resource_of
 from tallystick.platform.resources.transaction import ResourceNotFound, StaleVersion
 from tallystick.platform.resources.wire import InvalidBody
+from tallystick.pricing.pricing import PricingType
 from tests.unit.billing.conftest import FEB, JAN, Books, lines
 
 D = Decimal
@@ -102,6 +104,21 @@ def test_a_credit_and_a_debit_count_at_once(desk: Desk) -> None:
     assert desk.verified()
     assert len(desk.books.told("billing.creditlineitem.created")) == 1
     assert desk.books.told("billing.bill.updated")[-1]["newDto"]["billTotal"] == D("120.50")
+
+
+def test_no_calculated_credit_looks_at_memos(desk: Desk) -> None:
+    """They come last (semantics §33): a credit on the whole bill of 135 leaves nothing; then 5 are owed."""
+    gift = desk.books.aggregate(name="Gift", default_value=D(1))
+    plan = desk.books.plan()
+    values = {"aggregation_id": gift.id, "type": PricingType.GLOBAL_CREDIT}
+    desk.books.configure(allow_overlapping_plans=True)
+    desk.books.price(plan, ("0", "500", "0"), **values)
+    desk.books.create(AccountPlan(account_id=desk.acme.id, plan_id=plan.id, start_date=JAN))
+    desk.debit("5")
+    desk.recalculate()
+    assert lines(desk.bill)[-1] == ("DEBIT_MEMO", "5.00")
+    assert ("USAGE_CREDIT", "-135.00") in lines(desk.bill)
+    assert desk.bill.bill_total == D("5.00")
 
 
 def test_memos_survive_every_recalculation(desk: Desk) -> None:
