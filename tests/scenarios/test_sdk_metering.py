@@ -8,10 +8,7 @@ import httpx
 import m3ter
 import pytest
 
-from tests.scenarios.test_sdk import sdk
 from tests.support.world import World
-
-__all__ = ["sdk"]  # the fixture
 
 UNITS: dict[str, Any] = {"rounding": "NONE", "quantity_per_unit": 1, "unit": "GB"}
 FIELDS: list[Any] = [
