@@ -15,6 +15,7 @@ from tallystick.billing.diff import BillChange, Outcome, Stamp, create_bill
 from tallystick.billing.elsewhere import check_not_doubled
 from tallystick.billing.errors import BillNotFound, LineItemNotFound, NothingToBill
 from tallystick.billing.explain import LineExplanation, explanation
+from tallystick.billing.ledger import as_it_was
 from tallystick.billing.ledger_save import release
 from tallystick.billing.line_item import LineItem, embedded
 from tallystick.billing.load import load_anew, load_bills
@@ -215,11 +216,16 @@ def preview_bill(tx: Transaction, usage: UsageQueries, job: BillJob) -> BillAnsw
 def verify_bill(tx: Transaction, usage: UsageQueries, bill_id: str) -> Verification:
     """Recompute a bill from stored usage, as configured now, and compare. tx: a snapshot.
 
+    It may draw on what there was when it was made.
+
     Raises ResourceNotFound, and what makes a bill fail.
     """
     bill = tx.get(Bill, bill_id)
     config = config_of(tx)
-    draft = _only_draft(load_anew(tx, usage, [bill], config), memos_on(tx, [bill_id])[bill_id])
+    loaded = load_anew(tx, usage, [bill], config)[0]
+    then = msgspec.structs.replace(loaded.ledger, reserves=as_it_was(tx, loaded.ledger.reserves, bill))
+    inputs = msgspec.structs.replace(loaded, ledger=then)
+    draft = _only_draft([inputs], memos_on(tx, [bill_id])[bill_id])
     return compare(bill, lines_by_bill(tx, [bill_id])[bill_id], draft)
 
 

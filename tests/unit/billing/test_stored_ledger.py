@@ -1,6 +1,6 @@
 """What stored bills draw, one after the other: the ledger's rules through runs (semantics §17, §18, §19)."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +12,8 @@ from tallystick.balances.balance import Balance
 from tallystick.balances.balance_transaction import BalanceTransaction
 from tallystick.balances.commitment import Commitment
 from tallystick.balances.ledger import post_transaction, summary_of
+from tallystick.billing import service
+from tallystick.billing.jobs import recalculate_job
 from tallystick.organizations.organization_config import CreditType
 from tallystick.platform.resources.wire import InvalidBody
 from tests.unit.billing.conftest import FEB, JAN, MAR, Books, lines
@@ -82,3 +84,53 @@ def test_a_parent_has_so_many_children_at_most(books: Books, monkeypatch: pytest
         books.account("c", parent_account_id=parent.id)
     assert [p.code for p in refused.value.problems] == ["too_many_children"]
     books.change(Account, first.id, name="Of the two that there are")
+
+
+def test_what_comes_into_the_ledger_later_is_no_difference(books: Books) -> None:
+    """A bill is verified against what there was when it was made (semantics §19): 20 of 36, 10 of 40.
+
+    It has 20, then 10 more are put in, of which February's bill draws all, and then 100 more.
+    """
+    plan = books.plan()
+    books.price(plan, ("0", "0", "1"))
+    acme = books.account("acme", plan)
+    credit = balance_of(books, acme, "20")
+    for at, used in ((JAN, "36"), (FEB, "40")):
+        books.usage.add(acme.id, at, used)
+    books.run()
+    for at, amount in ((MAR, "10"), (APR, "100")):
+        books.clock.instant = at - timedelta(days=5)
+        with books.database.transaction(books.org_id) as tx:
+            post_transaction(tx, credit.id, BalanceTransaction(amount=D(amount)))
+        assert all(verified(books, bill.id) for bill in books.bills())
+        if at == MAR:
+            books.run(at=at)
+    assert consumed(books, acme) == [[("BALANCE_CONSUMED", "-20.00")], [("BALANCE_CONSUMED", "-10.00")]]
+    year = {"start_date": date(2024, 1, 1), "end_date": date(2025, 1, 1)}
+    books.create(Commitment(account_id=acme.id, currency="USD", amount=D(5), **year))
+    assert not any(
+        verified(books, bill.id) for bill in books.bills()
+    )  # it is there by now: they would draw on it
+
+
+def test_bills_of_one_run_are_verified_with_what_they_left_each_other(books: Books) -> None:
+    """Semantics §18: 100 promised; January's bill draws 80, February's the 20 that are left of its 70."""
+    plan = books.plan()
+    books.price(plan, ("0", "0", "1"))
+    acme = books.account("acme", plan)
+    for at, used in ((JAN, "80"), (FEB, "70")):
+        books.usage.add(acme.id, at, used)
+    for at in (FEB, MAR):
+        books.run(at=at)
+    year = {"start_date": date(2024, 1, 1), "end_date": date(2025, 1, 1)}
+    books.create(Commitment(account_id=acme.id, currency="USD", amount=D(100), **year))
+    with books.database.transaction(books.org_id) as tx:
+        job = recalculate_job(tx, [bill.id for bill in books.bills()])
+    books.runner().run(books.org_id, job.id)
+    assert consumed(books, acme) == [[("COMMITMENT_CONSUMED", "-80.00")], [("COMMITMENT_CONSUMED", "-20.00")]]
+    assert all(verified(books, bill.id) for bill in books.bills())
+
+
+def verified(books: Books, bill_id: str) -> bool:
+    with books.database.snapshot(books.org_id) as tx:
+        return service.verify_bill(tx, books.usage, bill_id).matches
