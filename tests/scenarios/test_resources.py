@@ -164,6 +164,22 @@ def test_an_oversized_body_is_refused_before_it_is_read(world: World) -> None:
     assert answer["code"] == "body_too_large"
 
 
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        ("externalmappings/external/a%00b/c", "entity"),
+        ("audit?operation=%00", "query"),
+        ("commitments?endDateEnd=9999-12-31T23:59:59-14:00", "endDateEnd"),
+        ("meters?pageSize=" + "9" * 5000, "pageSize"),
+        ("lookuptables/x/revisions/x/data?limit=" + "9" * 5000, "limit"),
+    ],
+    ids=["NUL in a path", "NUL in a query", "after the last year", "a size", "a limit"],
+)
+def test_what_no_value_can_be_is_refused_before_it_is_looked_for(world: World, path: str, field: str) -> None:
+    """Semantics §1: malformed is 400."""
+    assert set(problems(world.call("GET", path, expect=400))) == {field}
+
+
 def test_unknown_paths_and_methods_answer_in_the_same_shape(world: World) -> None:
     assert world.get("nonsense", expect=404)["code"] == "no_such_route"
     assert world.call("DELETE", "products", expect=405)["code"] == "method_not_allowed"

@@ -38,6 +38,7 @@ from tallystick.api.routes import (
     all_routes,
 )
 from tallystick.api.services import Services
+from tallystick.kernel.problems import Problem
 from tallystick.organizations.errors import Unauthenticated
 from tallystick.organizations.permissions import allows, said_of
 from tallystick.organizations.principal import Principal, PrincipalKind, require, require_all
@@ -46,7 +47,7 @@ from tallystick.platform.addresses import client_address
 from tallystick.platform.database import NOBODY
 from tallystick.platform.ids import new_id
 from tallystick.platform.incoming import IncomingFile
-from tallystick.platform.resources.wire import encode, parse, read
+from tallystick.platform.resources.wire import InvalidBody, encode, parse, read
 
 WORKER_THREADS = 40
 JSON = "application/json"
@@ -143,6 +144,7 @@ def _answer(route: Route, services: Services, request: AnyRequest, raw: bytes) -
     decodes = route.request is not None and not route.reads_raw and not route.streams
     body = read(parse(raw), route.request) if decodes else None
     query = request.scope["query_string"]
+    _refuse_nul(path, query)
     call = Call(
         services=services,
         principal=principal,
@@ -157,6 +159,15 @@ def _answer(route: Route, services: Services, request: AnyRequest, raw: bytes) -
         where = (request.scope["path"].encode(), query, raw)
         return answer_once(route, call, *where, carry_out=partial(_carry_out, route))
     return _carry_out(route, call)
+
+
+def _refuse_nul(path: Mapping[str, str], query: bytes) -> None:
+    """Refuse what no text of the database can be, before it is compared with one. Raises InvalidBody."""
+    faults = [name for name, value in path.items() if "\x00" in value]
+    faults += ["query"] if b"%00" in query else []
+    if faults:
+        message = "must not contain the NUL character"
+        raise InvalidBody([Problem(name, "wrong_format", message) for name in faults])
 
 
 def _require(

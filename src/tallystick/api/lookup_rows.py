@@ -53,11 +53,11 @@ from tallystick.catalogue.lookup_service import (
 )
 from tallystick.catalogue.lookup_table import LookupTableRevision
 from tallystick.catalogue.lookup_worker import write_all
-from tallystick.kernel.problems import Problem
 from tallystick.platform.files import Draft
 from tallystick.platform.incoming import AnnouncedSize, IncomingFile
 from tallystick.platform.resources import Page, resource_of
-from tallystick.platform.resources.wire import InvalidBody, parse, read
+from tallystick.platform.resources.pages import whole_number
+from tallystick.platform.resources.wire import parse, read
 
 UPLOAD_LINK_LIFETIME: Final = timedelta(minutes=1)
 DOWNLOAD_LINK_LIFETIME: Final = timedelta(hours=1)
@@ -182,12 +182,9 @@ def _file_routes() -> Iterator[Route]:
 
 def get_data(call: Call) -> Any:
     """Get the first rows of a revision, ordered by key."""
-    given = call.one("limit") or str(MOST_ITEMS)
-    if not (given.isascii() and given.isdigit() and 1 <= int(given) <= MOST_ITEMS):
-        message = f"must be a whole number from 1 to {MOST_ITEMS}"
-        raise InvalidBody([Problem("limit", "out_of_range", message)])
+    limit = whole_number("limit", call.one("limit") or str(MOST_ITEMS), MOST_ITEMS)
     with call.reading() as tx:
-        return get_items(tx, *_ids(call), int(given))
+        return get_items(tx, *_ids(call), limit)
 
 
 def put_data(call: Call) -> Any:

@@ -116,7 +116,10 @@ def active_at(
 
 
 def instant(name: str, given: str) -> datetime:
-    """Read a date or an instant of a query parameter; a date means its first moment in UTC."""
+    """Read a date or an instant of a query parameter; a date means its first moment in UTC.
+
+    Raises InvalidBody.
+    """
     text = f"{given}T00:00:00Z" if len(given) == len("2024-01-01") else given
     problems: list[Problem] = []
     try:
@@ -124,4 +127,7 @@ def instant(name: str, given: str) -> datetime:
     except msgspec.ValidationError as error:
         fault = Problem(name, "wrong_format", "must be a date or a date-time, such as 2024-01-31")
         raise InvalidBody([fault]) from error
-    return as_utc(value, name, problems)
+    found = as_utc(value, name, problems)
+    if problems:
+        raise InvalidBody(problems)
+    return found

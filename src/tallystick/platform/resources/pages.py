@@ -47,14 +47,15 @@ def from_token(token: str) -> str:
     return last_id
 
 
+def whole_number(name: str, given: str, most: int, least: int = 1) -> int:
+    """Read a whole number of a query parameter. Raises InvalidBody."""
+    if re.fullmatch(r"[0-9]{1,9}", given) and least <= int(given) <= most:
+        return int(given)
+    message = f"must be a whole number from {least} to {most}"
+    raise InvalidBody([Problem(name, "out_of_range", message)])
+
+
 def page_request(size: str | None, token: str | None, largest: int) -> PageRequest:
     """Read `pageSize` and `nextToken`. Raises InvalidBody."""
-    if size is None:
-        wanted = min(100, largest)
-    elif re.fullmatch(r"[0-9]{1,9}", size) and 1 <= int(size) <= largest:
-        wanted = int(size)
-    else:
-        raise InvalidBody(
-            [Problem("pageSize", "out_of_range", f"must be a whole number from 1 to {largest}")]
-        )
+    wanted = min(100, largest) if size is None else whole_number("pageSize", size, largest)
     return PageRequest(wanted, from_token(token) if token else None)

@@ -14,7 +14,7 @@ from sqlalchemy.types import Boolean, Date, DateTime, Text
 from tallystick.kernel.problems import Problem
 from tallystick.platform.resources.declaration import Entity, resource_of
 from tallystick.platform.resources.fields import UUID_PATTERN
-from tallystick.platform.resources.pages import Page
+from tallystick.platform.resources.pages import Page, whole_number
 from tallystick.platform.resources.tables import UUID
 from tallystick.platform.resources.transaction import Transaction
 from tallystick.platform.resources.wire import InvalidBody, reader
@@ -127,11 +127,11 @@ def read_search(values: Mapping[str, Sequence[str]]) -> Search:
     problems: list[Problem] = []
 
     def whole(name: str, default: int, least: int, most: int) -> int:
-        text = (values.get(name) or [str(default)])[0]
-        if text.isascii() and text.isdigit() and len(text) <= len(str(most)) and least <= int(text) <= most:
-            return int(text)
-        problems.append(Problem(name, "out_of_range", f"must be a whole number from {least} to {most}"))
-        return default
+        try:
+            return whole_number(name, (values.get(name) or [str(default)])[0], most, least)
+        except InvalidBody as error:
+            problems.extend(error.problems)
+            return default
 
     def choice(name: str, allowed: Sequence[str]) -> str:
         text = (values.get(name) or [allowed[0]])[0].upper()
