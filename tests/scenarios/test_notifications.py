@@ -84,6 +84,12 @@ def test_a_bill_run_raises_one_alert_with_its_totals(world: World) -> None:
     (alert,) = world.get("alerts", entityId=job["id"])["data"]
     assert (alert["type"], alert["severity"]) == ("BILL_SUCCESS", "INFO")
     assert alert["description"] == "Bills made: 2, for 20 USD"
+    (first, _) = world.get("bills")["data"]
+    anew = world.post("billjobs/recalculate", {"billIds": [first["id"]]})
+    world.settle()
+    world.settle()
+    (alert,) = world.get("alerts", entityId=anew["id"])["data"]
+    assert (alert["severity"], alert["description"]) == ("INFO", "Bills made: 1, for 10 USD")
 
 
 def test_a_scheduled_event_happens_on_its_day_and_rules_hear_of_it(world: World) -> None:

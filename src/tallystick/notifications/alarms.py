@@ -11,6 +11,7 @@ from tallystick.events.feed import Happened
 from tallystick.kernel.decimals import plain
 from tallystick.notifications.alert import Alarm, AlertType, Severity
 from tallystick.platform.resources import Transaction, resource_of
+from tallystick.platform.resources.rows import among
 
 BILL_FAILED: Final = "billing.bill.failed"
 JOB_UPDATED: Final = "billing.billjob.updated"
@@ -44,13 +45,17 @@ def _bill_failed(_tx: Transaction, event: Happened) -> Alarm:
 
 
 def _job_ended(tx: Transaction, event: Happened) -> Alarm | None:
-    """One alert for all bills of a job, with the total of each currency."""
+    """One alert for all bills of a job, made or made anew, with the total of each currency."""
     old, new = event.states["old"], event.states["new"]
     complete = BillJobStatus.COMPLETE.value
     if new.get("status") != complete or old.get("status") == complete:
         return None
     bills = resource_of(Bill).table
-    own = (bills.c.org_id == tx.org_id, bills.c.bill_job_id == event.entity_id)
+    anew = new.get("billIds")  # these stay of the jobs that made them
+    own = (
+        bills.c.org_id == tx.org_id,
+        bills.c.bill_job_id == event.entity_id if anew is None else among(bills.c.id, anew),
+    )
     sums = select(bills.c.currency, func.count().label("bills"), func.sum(bills.c.bill_total).label("total"))
     rows = tx.execute(sums.where(*own).group_by(bills.c.currency).order_by(bills.c.currency)).all()
     if not rows:
