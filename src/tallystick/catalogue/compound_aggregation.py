@@ -1,7 +1,7 @@
 """Compound aggregations: a quantity calculated from other quantities of the same billing period."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from typing import Annotated, Any, Self
 
@@ -17,7 +17,7 @@ from tallystick.catalogue.lookup_find import lookup_problems
 from tallystick.catalogue.product import Product
 from tallystick.catalogue.scope import stays_in_scope
 from tallystick.kernel.problems import Problem
-from tallystick.organizations.custom_field import CustomField
+from tallystick.organizations.custom_field import CustomField, Named, custom_field_readers
 from tallystick.platform.resources import (
     By,
     Change,
@@ -118,11 +118,14 @@ def written(compound: CompoundAggregation) -> WrittenCompoundAggregation:
 
 def named_codes(calculation: str) -> list[str]:
     """Give the codes of the aggregations that a calculation names; none when it cannot be compiled."""
+    return [match[1] for name in _references(calculation) if (match := _AGGREGATION.fullmatch(name))]
+
+
+def _references(calculation: str) -> Collection[str]:
     try:
-        references = compile_expression(calculation).references
+        return compile_expression(calculation).references
     except ExpressionError:
-        return []
-    return [match[1] for name in references if (match := _AGGREGATION.fullmatch(name))]
+        return ()
 
 
 def unknown_names(tx: Transaction, compiled: Compiled) -> Iterator[Problem]:
@@ -184,3 +187,14 @@ def follow_segments(tx: Transaction, change: Change) -> None:
     for compound in tx.load(CompoundAggregation, tx.select(CompoundAggregation, naming).with_for_update()):
         own = (table.c.org_id == tx.org_id, table.c.id == compound.id)
         tx.execute(update(table).where(*own).values(segments=segments_with(tx, compound, new)))
+
+
+def compounds_reading(tx: Transaction) -> Iterator[tuple[str, set[Named]]]:
+    """Name the compound aggregations that read custom fields, with these."""
+    for compound in tx.find(CompoundAggregation):
+        names = map(_CUSTOM_FIELD.fullmatch, _references(compound.calculation))
+        read = {(match[1], match[2]) for match in names if match}
+        yield f"the compound aggregation {compound.name!r}", read
+
+
+custom_field_readers.append(compounds_reading)

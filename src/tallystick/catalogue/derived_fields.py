@@ -9,7 +9,7 @@ from tallystick.calc.expression import Compiled, compile_expression
 from tallystick.calc.values import Kind
 from tallystick.catalogue.lookup_find import lookup_problems
 from tallystick.kernel.problems import Problem
-from tallystick.organizations.custom_field import CustomField
+from tallystick.organizations.custom_field import CustomField, Named
 from tallystick.platform.resources import Transaction
 
 if TYPE_CHECKING:
@@ -71,6 +71,13 @@ def stored_problems(tx: Transaction, meter: "Meter") -> Iterator[Problem]:
             )
             at = compiled.references[name]
             yield Problem(where, "unknown_custom_field", compiled.problem_at(reason, at).message)
+
+
+def custom_fields_read(meter: "Meter") -> set[Named]:
+    """Give the custom fields that a meter's calculations read."""
+    compiled = (_compiled(field.calculation) for field in meter.derived_fields)
+    names = (name for each in compiled if each is not None for name in each.references)
+    return {custom for name in names if (custom := custom_field_of(name))}
 
 
 def defaults_of(defined: CustomField | None) -> Mapping[str, Mapping[str, object]]:

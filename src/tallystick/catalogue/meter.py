@@ -8,10 +8,11 @@ import msgspec
 from msgspec import Meta
 
 from tallystick.catalogue.cloud_events import CloudEventMapping
-from tallystick.catalogue.derived_fields import calculation_problems, stored_problems
+from tallystick.catalogue.derived_fields import calculation_problems, custom_fields_read, stored_problems
 from tallystick.catalogue.product import Product
 from tallystick.catalogue.scope import stays_in_scope
 from tallystick.kernel.problems import Problem
+from tallystick.organizations.custom_field import Named, custom_field_readers
 from tallystick.platform.resources import (
     By,
     Code,
@@ -178,3 +179,12 @@ def product_still_suits(tx: Transaction, meter: Meter) -> Iterator[Problem]:
 
     for aggregation in tx.find(Aggregation, meter_id=meter.id):
         yield from stays_in_scope(tx, Aggregation, aggregation.id, meter.product_id, "productId")
+
+
+def meters_reading(tx: Transaction) -> Iterator[tuple[str, set[Named]]]:
+    """Name the meters whose derived fields read custom fields, with these."""
+    for meter in tx.find(Meter):
+        yield f"the meter {meter.code}", custom_fields_read(meter)
+
+
+custom_field_readers.append(meters_reading)

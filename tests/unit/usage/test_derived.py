@@ -11,6 +11,7 @@ from sqlalchemy import event
 from tallystick.accounts.account import Account
 from tallystick.calc.errors import CalculationError
 from tallystick.calc.values import Value
+from tallystick.catalogue.compound_aggregation import CompoundAggregation
 from tallystick.catalogue.meter import DataField, DerivedField, FieldCategory, Meter
 from tallystick.catalogue.product import Product
 from tallystick.kernel.periods import Period
@@ -18,6 +19,7 @@ from tallystick.organizations.custom_field import CustomField
 from tallystick.platform.resources import Entity
 from tallystick.platform.resources.wire import InvalidBody
 from tallystick.rating.method import Method
+from tallystick.rating.units import UsageRounding
 from tallystick.usage.derived import Derivation
 from tallystick.usage.envelope import Measurement
 from tallystick.usage.meters import meter_reader, slot_of
@@ -127,6 +129,7 @@ def test_a_text_is_calculated(desk: Desk, calculation: str, expected: str | None
         pytest.param(text("bytes * 10 ^ 2000"), f"{TOO_LONG} 1024", id="a number too long"),
         pytest.param(number("Lookup.findNumber('rates', 'rate', 0, region)"), "no lookup table", id="lookup"),
         pytest.param(number("bytes +"), "ends too early", id="from a version of another language"),
+        pytest.param(number("account.customfields.gone"), "no custom field gone for account", id="no field"),
         pytest.param(number("timestamp.moon"), "moon is not known here", id="unknown"),
     ],
 )
@@ -229,12 +232,23 @@ def test_a_changed_default_is_used_at_once(desk: Desk) -> None:
     with desk.database.transaction(desk.org_id) as tx:
         tx.update(defaults, msgspec.structs.replace(defaults, account={"discount": 3}))
     desk(use())
-    with desk.database.transaction(desk.org_id) as tx:
-        now = tx.find_one(CustomField)
-        assert now is not None
-        tx.update(now, msgspec.structs.replace(now, account={}))
-    assert desk(use()).failures == {FailureType.CALCULATION_ERROR: 1}
-    assert sorted(kept(desk, meter), key=str) == [20, 30, None]
+    assert sorted(kept(desk, meter)) == [20, 30]
+
+
+def test_a_default_that_a_calculation_reads_stays(desk: Desk) -> None:
+    """Without it the field would be null for good; defaults are replaced whole (semantics §8, §11)."""
+    defaults = create(desk, CustomField(account={"discount": 2, "free": 1}, meter={"discount": 1}))
+    storage(desk, number("bytes * account.customfields.discount"))
+    calculation = "account.customfields.free + meter.customfields.discount"
+    units = {"rounding": UsageRounding.NONE, "quantity_per_unit": D(1), "unit": "1"}
+    create(desk, CompoundAggregation(name="Both", calculation=calculation, **units))
+    with pytest.raises(InvalidBody) as refused, desk.database.transaction(desk.org_id) as tx:
+        tx.update(defaults, msgspec.structs.replace(defaults, account={}, meter={}, plan={"free": 1}))
+    assert {(p.field, p.code, p.message) for p in refused.value.problems} == {
+        ("account.discount", "field_in_use", "cannot be removed: the meter storage reads it"),
+        ("account.free", "field_in_use", "cannot be removed: the compound aggregation 'Both' reads it"),
+        ("meter.discount", "field_in_use", "cannot be removed: the compound aggregation 'Both' reads it"),
+    }
 
 
 def test_lookup_tables_are_those_of_the_organization(desk: Desk) -> None:
