@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -64,7 +64,6 @@ _ENCODED_SLASH = re.compile(rb"%2f", re.IGNORECASE)
 
 ANYONE = Principal(id=NOBODY, org_id=NOBODY, kind=PrincipalKind.USER, name="anyone", statements=())
 AnyRequest = Request[Any, Any, Any]
-Handler = Callable[[AnyRequest], Awaitable[Response[bytes]]]
 
 
 def make_app(services: Services) -> Litestar:
@@ -106,24 +105,29 @@ def _route_handler(route: Route, services: Services, threads: ThreadPoolExecutor
                 content = await _stream(request, route.body_limit, content, threads)
         except Exception as error:  # noqa: BLE001 - the one place where any error becomes an answer
             return _response(*error_answer(error, request_id), request_id)
-        if isinstance(content, FileAnswer):
-            return File(content.path, media_type=content.media_type, filename=content.name)
-        if isinstance(content, StreamAnswer):
-            named = {"content-disposition": f'attachment; filename="{content.name}"'}
-            return Stream(content.pieces, media_type=content.media_type, headers=named)
-        if isinstance(content, PageAnswer):
-            return Response(content.content, media_type=content.media_type, headers=dict(content.headers))
-        if isinstance(content, Answered):
-            headers = {**_cookies(request, services), **content.headers}
-            return _response(content.status, content.content, headers, request_id)
-        replayed = REPLAYED if type(content) is Replayed else {}
-        return _response(HTTPStatus.OK, content, {**_cookies(request, services), **replayed}, request_id)
+        return _sent(content, request, services, request_id)
 
     path = route.path.replace("}", ":str}")
     make = HTTPRouteHandler(
         path, http_method=[route.method], status_code=HTTPStatus.OK, name=route.operation_id
     )
     return make(handle)
+
+
+def _sent(content: Any, request: AnyRequest, services: Services, request_id: str) -> Response[Any]:
+    """Send what a verb answered, in the way of its kind."""
+    if isinstance(content, FileAnswer):
+        return File(content.path, media_type=content.media_type, filename=content.name)
+    if isinstance(content, StreamAnswer):
+        named = {"content-disposition": f'attachment; filename="{content.name}"'}
+        return Stream(content.pieces, media_type=content.media_type, headers=named)
+    if isinstance(content, PageAnswer):
+        return Response(content.content, media_type=content.media_type, headers=dict(content.headers))
+    if isinstance(content, Answered):
+        headers = {**_cookies(request, services), **content.headers}
+        return _response(content.status, content.content, headers, request_id)
+    replayed = REPLAYED if type(content) is Replayed else {}
+    return _response(HTTPStatus.OK, content, {**_cookies(request, services), **replayed}, request_id)
 
 
 def _response(status: int, content: bytes, headers: dict[str, str], request_id: str) -> Response[bytes]:

@@ -42,7 +42,7 @@ from tallystick.billing.due import (
 from tallystick.billing.family import Families, load_families
 from tallystick.billing.filters import filters_of
 from tallystick.billing.frames import load_frames
-from tallystick.billing.ledger import load_ledger
+from tallystick.billing.ledger import Ledger, load_ledger
 from tallystick.billing.priced import custom_fields_of, load_priced_things
 from tallystick.billing.selection import selection_of_bill
 from tallystick.billing.usage import UsageQueries, load_quantities
@@ -88,6 +88,36 @@ class Prices(msgspec.Struct, frozen=True, kw_only=True):
         return Attached(account_plan, self.templates[plan.plan_template_id], frame)
 
 
+class Sources(msgspec.Struct, frozen=True, kw_only=True):
+    """What the bills of some accounts are put together from. attached: account plans, by account."""
+
+    selection: Selection
+    config: OrganizationConfig
+    currencies: Mapping[str, CurrencyRule]
+    families: Families
+    prices: Prices
+    attached: Mapping[str, list[Attached]]
+    what_if: WhatIf
+
+    def due_plans(self, account: Account, selection: Selection) -> list[DuePlan]:
+        """Give an account's own plans that are due, and its parent's that bill it its usage."""
+        own = (due_plan(selection, account, plan) for plan in self.attached[account.id])
+        lent = self.families.lent_plans(selection, account, self.prices.attached)
+        return [*(due for due in own if due is not None), *lent]
+
+    def inputs(self, due: DueBill, ledger: Ledger) -> BillInputs:
+        """Put together what a bill is calculated from, but for what was used and counted."""
+        plans = tuple(
+            terms(each, due.account, self.families, self.prices, self.selection, self.config)
+            for each in due.plans
+        )
+        made = _inputs(due, plans, self.selection, self.config, self.currencies, self.prices)
+        made = msgspec.structs.replace(made, groups=_groups(plans, self.prices))
+        made = ledger.put_on(made, _plan_spans(self.attached[due.account.id], self.selection.zone))
+        made = msgspec.structs.replace(made, ledger=self.what_if.with_fees(made.ledger))
+        return _ordered(made, (each.frame for each in due.plans), ledger.contracts_on(made).values())
+
+
 def load_bills(
     tx: Transaction,
     queries: UsageQueries,
@@ -105,37 +135,34 @@ def load_bills(
     accounts. tx: a snapshot. Raises Unavailable when the usage store cannot answer.
     """
     accounts = {a.id: a for a in sorted(tx.find(Account, id=list(account_ids)), key=lambda a: a.id)}
+    sources = _load_sources(tx, selection, accounts, what_if)
+    due_of = {account_id: partial(sources.due_plans, account) for account_id, account in accounts.items()}
+    closing = Closing(selection, accounts, due_of)
+    ledger = load_ledger(tx, closing, sources.config, sources.families.children.keys())
+    wanted = (each for each in ledger.due if only is None or (each.account.id, each.grouping) in only)
+    bills = [sources.inputs(each, ledger) for each in wanted]
+    quantities = load_quantities(queries, tx.org_id, _wanted(bills))
+    counters = _counter_values(tx, bills)
+    return [msgspec.structs.replace(b, quantities=quantities, counters=counters) for b in bills]
+
+
+def _load_sources(
+    tx: Transaction, selection: Selection, accounts: Mapping[str, Account], what_if: WhatIf
+) -> Sources:
     families = load_families(tx, accounts)
     families = msgspec.structs.replace(families, attached=what_if.moved(families.attached))
     own = {a: families.attached.get(a, []) for a in accounts}
     lent = {a: families.lent_to(account) for a, account in accounts.items()}
     prices = load_prices(tx, [plan for a in accounts for plan in (*own[a], *lent[a])], what_if)
-    config = config_of(tx)
-    currencies = currency_rules(tx)
-    attached = {account_id: [prices.attached(plan) for plan in plans] for account_id, plans in own.items()}
-    due_of = {
-        account_id: partial(
-            _due_plans,
-            account=account,
-            plans=attached[account_id],
-            families=families,
-            prices=prices,
-        )
-        for account_id, account in accounts.items()
-    }
-    ledger = load_ledger(tx, Closing(selection, accounts, due_of), config, families.children.keys())
-    bills: list[BillInputs] = []
-    for each in ledger.due:
-        if only is None or (each.account.id, each.grouping) in only:
-            on_bill = tuple(terms(p, each.account, families, prices, selection, config) for p in each.plans)
-            made = _inputs(each, on_bill, selection, config, currencies, prices)
-            made = msgspec.structs.replace(made, groups=_groups(on_bill, prices))
-            made = ledger.put_on(made, _plan_spans(attached[each.account.id], selection.zone))
-            made = msgspec.structs.replace(made, ledger=what_if.with_fees(made.ledger))
-            bills.append(_ordered(made, (p.frame for p in each.plans), ledger.contracts_on(made).values()))
-    quantities = load_quantities(queries, tx.org_id, _wanted(bills))
-    counters = _counter_values(tx, bills)
-    return [msgspec.structs.replace(b, quantities=quantities, counters=counters) for b in bills]
+    return Sources(
+        selection=selection,
+        config=config_of(tx),
+        currencies=currency_rules(tx),
+        families=families,
+        prices=prices,
+        attached={account_id: [prices.attached(plan) for plan in plans] for account_id, plans in own.items()},
+        what_if=what_if,
+    )
 
 
 def _ordered(inputs: BillInputs, *frames: Iterable[Frame | None]) -> BillInputs:
@@ -175,15 +202,6 @@ def _groups(on_bill: Iterable[PlanTerms], prices: Prices) -> tuple[GroupTerms, .
         )
         for each in grouped.values()
     )
-
-
-def _due_plans(
-    selection: Selection, *, account: Account, plans: Iterable[Attached], families: Families, prices: Prices
-) -> list[DuePlan]:
-    """Give an account's own plans that are due, and its parent's that bill it its usage."""
-    own = (due_plan(selection, account, plan) for plan in plans)
-    lent = families.lent_plans(selection, account, prices.attached)
-    return [*(due for due in own if due is not None), *lent]
 
 
 def load_prices(tx: Transaction, attached: Iterable[AccountPlan], what_if: WhatIf = AS_IT_IS) -> Prices:

@@ -81,29 +81,10 @@ def save_bills(tx: Transaction, drafts: Sequence[Draft], failures: Sequence[Fail
     closed_until = lock_date(tx)
     is_open = [_is_open(existing.get(key_of(draft.inputs)), draft, closed_until, stamp) for draft in drafts]
     closed = compress(drafts, (not each for each in is_open))
-    left_over = [_left_over(draft, existing.get(key_of(draft.inputs))) for draft in closed]
-    to_save = [*compress(drafts, is_open)]
-    beside = {**bills_beside(tx, to_save), **existing}
-    open_drafts, doubled = without_doubles(to_save, beside, is_scheduled=stamp.keeps_approved)
-    open_drafts, before = without_overlaps(tx, open_drafts, existing)
-    settled, refused = _settled(tx, open_drafts, existing)
-    failures = [
-        *failures,
-        *(Failure(draft.inputs.account, error) for draft, error in (*doubled, *before)),
-        *refused,
-    ]
-    failures = [*failures, *(each for each in left_over if each is not None)]
-    made: dict[str, Draft] = {}
-    changes: list[BillChange] = []
-    for draft in settled:
-        stored = existing.get(key_of(draft.inputs))
-        if stored is not None:
-            changes.append(diff_bill(stored, draft, stamp))
-        elif draft.lines or not draft.inputs.suppress_empty:
-            changes.append(create_bill(draft, new_id(), stamp))
-        else:
-            continue
-        made[changes[-1].new.id] = draft
+    left_over = (_left_over(draft, existing.get(key_of(draft.inputs))) for draft in closed)
+    settled, refused = _settled(tx, [*compress(drafts, is_open)], existing, stamp)
+    failures = [*failures, *refused, *(each for each in left_over if each is not None)]
+    changes, made = _changes(settled, existing, stamp)
     changes = _numbered(tx, changes)
     write_changes(tx, changes)
     save_draws(tx, [change.new for change in changes], made)
@@ -117,6 +98,25 @@ def save_bills(tx: Transaction, drafts: Sequence[Draft], failures: Sequence[Fail
         locked=len(drafts) - sum(is_open),
         failed=len(failures),
     )
+
+
+def _changes(
+    drafts: Iterable[Draft], existing: Mapping[tuple[Any, ...], Existing], stamp: Stamp
+) -> tuple[list[BillChange], dict[str, Draft]]:
+    """Give what has to be written, and the drafts by their bills; an empty bill may not be wanted."""
+    changes: list[BillChange] = []
+    made: dict[str, Draft] = {}
+    for draft in drafts:
+        stored = existing.get(key_of(draft.inputs))
+        if stored is not None:
+            change = diff_bill(stored, draft, stamp)
+        elif draft.lines or not draft.inputs.suppress_empty:
+            change = create_bill(draft, new_id(), stamp)
+        else:
+            continue
+        changes.append(change)
+        made[change.new.id] = draft
+    return changes, made
 
 
 def _is_open(stored: Existing | None, draft: Draft, closed_until: date, stamp: Stamp) -> bool:
@@ -148,9 +148,15 @@ def _billed_once(line: DraftLine | LineItem) -> str | None:
 
 
 def _settled(
-    tx: Transaction, drafts: Sequence[Draft], existing: Mapping[tuple[Any, ...], Existing]
+    tx: Transaction, drafts: Sequence[Draft], existing: Mapping[tuple[Any, ...], Existing], stamp: Stamp
 ) -> tuple[list[Draft], list[Failure]]:
-    """Bring drafts up to what they may draw on and what is on them by hand: it may be newer than they are."""
+    """Refuse drafts that would bill something twice, and bring the others up to date.
+
+    What they may draw on, and what is on them by hand, may be newer than they are.
+    """
+    beside = {**bills_beside(tx, drafts), **existing}
+    drafts, doubled = without_doubles(drafts, beside, is_scheduled=stamp.keeps_approved)
+    drafts, overlapping = without_overlaps(tx, drafts, existing)
     ids = {key: each.bill.id for key, each in existing.items()}
     memos = memos_on(tx, list(ids.values()))
 
@@ -159,7 +165,8 @@ def _settled(
 
     replaced = [(draft, ids.get(key_of(draft.inputs))) for draft in drafts]
     settled, refused = settle_draws(tx, replaced, current)
-    return settled, [Failure(draft.inputs.account, error) for draft, error in refused]
+    failed = (*doubled, *overlapping, *refused)
+    return settled, [Failure(draft.inputs.account, error) for draft, error in failed]
 
 
 def write_changes(tx: Transaction, changes: Iterable[BillChange]) -> None:
