@@ -81,13 +81,13 @@ def test_behind_a_proxy_of_ours_a_person_comes_from_where_it_says(world: World, 
 def test_a_cookie_turns_over_each_hour_and_ends_when_idle(world: World, ada: str) -> None:
     browser, _ = log_in(world, ada)
     first = browser.cookies["tallystick_session"]
-    world.at("2025-06-01T01:00:00")
+    world.at("2025-06-01T01:00:01")
     assert browser.get(meters(world)).status_code == 200
     second = browser.cookies["tallystick_session"]
     assert second != first
     old = {"cookie": f"tallystick_session={first}"}
     assert httpx.get(world.url + meters(world), headers=old).status_code == 200  # was under way
-    world.at("2025-06-01T01:01:00")
+    world.at("2025-06-01T01:01:02")
     assert httpx.get(world.url + meters(world), headers=old).status_code == 403
     assert browser.get(meters(world)).status_code == 200
     world.at("2025-06-01T13:00:59")
@@ -102,7 +102,7 @@ def test_a_session_lasts_a_week_however_busy(world: World, ada: str) -> None:
         for hour in ("00", "11", "22"):
             world.at(f"2025-06-0{day}T{hour}:30:00")
             assert browser.get(meters(world)).status_code == 200
-    world.at("2025-06-08T00:00:00")
+    world.at("2025-06-08T00:00:01")
     assert browser.get(meters(world)).status_code == 403
 
 
@@ -161,7 +161,7 @@ def test_a_link_is_too_old_after_an_hour_and_another_password_voids_it(world: Wo
     assert voided.json()["code"] == "reset_not_open"
     world.put(f"users/{user['id']}/password/resend")
     third = link_token(mail_to(world.live, ada, after=3))
-    world.at("2025-06-01T01:59:59")
+    world.at("2025-06-01T02:00:00")
     old = httpx.post(f"{world.url}/password/reset", json={"token": third, "password": NEW_PASSWORD})
     assert old.json()["code"] == "reset_not_open"
     with world.live.platform.database.reading(world.org_id) as tx:

@@ -154,7 +154,7 @@ def test_keys_may_turn_over(world: World, issuer: Issuer) -> None:
     issuer.signs_with, issuer.algorithm = issuer.keys[0], "ES256"
     _, answer = sign_on(world, issuer, email=email)
     assert "signed" in refusal(answer)  # asked a moment ago: nobody makes us ask again and again
-    world.at("2025-06-01T00:01:00")
+    world.at("2025-06-01T00:01:01")
     assert sign_on(world, issuer, email=email)[1].status_code == 302
     assert issuer.asked.count("/keys") == 2
 
