@@ -49,7 +49,7 @@ def verify(
     else:
         rows = [(each.org_id, each.head.sequence, each.head.hash, each.fault or "whole") for each in found]
         on_output().print(table("", ("Organization", "Last", "Hash", "Chain"), rows, right="Last"))
-        on_output().print(f"{counted(sum(each.entries for each in found), 'entry')} checked.")
+        on_output().print(f"{counted(sum(each.entries for each in found), 'record')} checked.")
     return BROKEN if any(each.fault for each in found) else WHOLE
 
 
