@@ -290,6 +290,35 @@ def test_seats_in_advance_are_those_of_who_pools_then(books: Books) -> None:
     assert lines(books.bill(child)) == [(RUNNING, "10.00"), (RUNNING, "10.00")]  # its first bill: two months
 
 
+@pytest.mark.parametrize("in_advance", [True, False])
+def test_seats_leave_and_join_the_family_on_their_day(books: Books, in_advance: bool) -> None:  # noqa: FBT001 - a table
+    """3 and 2 seats at $31 a month, by days; the child has the plan by itself for January 16 to February 10.
+
+    On the parent's bills its seats go on the 16th, and are back on February 10 (semantics §16, §17).
+    """
+    plan = books.plan()
+    seats = books.create(Counter(name="Seats", code="seats", unit="seats"))
+    bands = [PricingBand(lower_limit=D(0), fixed_price=D(0), unit_price=D(31))]
+    price = {"plan_id": plan.id, "counter_id": seats.id, "start_date": JAN, "pricing_bands": bands}
+    books.create(CounterPricing(running_total_bill_in_advance=in_advance, **price))
+    parent = books.account("parent", plan)
+    own = {"start": datetime(2024, 1, 16, tzinfo=UTC), "end": datetime(2024, 2, 10, tzinfo=UTC)}
+    child = books.account("child", plan, parent_account_id=parent.id, **own)
+    for account, held in ((parent, 3), (child, 2)):
+        adjusted = {"account_id": account.id, "counter_id": seats.id, "value": held}
+        books.create(CounterAdjustment(date=date(2023, 12, 1), **adjusted))
+    for at in (FEB, MAR):
+        books.run(at=at)
+    charged = [(parent, "155.00"), (parent, "-32.00")]  # January's 5 x 31, less 2 x 31 x 16/31
+    charged += [(parent, "93.00"), (parent, "42.76")]  # February's 3 x 31, and 2 x 31 x 20/29
+    charged += [(child, "32.00"), (child, "19.24")]  # 2 x 31 x 16/31, 2 x 31 x 9/29
+    charged += [(parent, "155.00")] if in_advance else []  # March opens with 5
+    found = [(a, amount) for a in (parent, child) for b in books.bills(a) for _, amount in lines(b)]
+    assert sorted((a.code, amount) for a, amount in found) == sorted(
+        (a.code, amount) for a, amount in charged
+    )
+
+
 def test_a_child_that_used_nothing_has_no_bill_of_its_own(books: Books, parent_id: str) -> None:
     set_mode(books, parent_id, MODES.CHILD)
     books.account("idle", parent_account_id=parent_id)

@@ -51,7 +51,7 @@ class Stretch(msgspec.Struct, frozen=True):
 
 def _lines(inputs: BillInputs, terms: PlanTerms) -> Iterator[DraftLine]:
     for period in dict.fromkeys((terms.period, *terms.opened_periods())):
-        held = terms.pooled_throughout(period)
+        held = terms.in_period(period)
         for stretches in _stretches(terms, period):
             yield from _of_counter(inputs, held, period, stretches)
 
@@ -149,16 +149,40 @@ def _kind(step: CounterStep) -> LineItemType:
 def _values(
     inputs: BillInputs, terms: PlanTerms, priced: PricedCounter, days: DateSpan
 ) -> tuple[Decimal, list[tuple[date, Decimal]]]:
-    """Give the value carried into some days, and each new value set in them; pooled accounts added up."""
-    own = [inputs.counters.get((a, priced.counter.id), ()) for a in terms.account_ids]
-    carried = [[value for day, value in each if day < days.start][-1:] for each in own]
-    values = [each[0] if each else ZERO for each in carried]
+    """Give the value carried into some days, and each new value set in them; pooled accounts added up.
+
+    A child's goes when it gets a plan of its own, and is back when it has none (semantics §17).
+    """
+    own = [
+        _of_account(inputs.counters.get((a, priced.counter.id), ()), terms.away_days(a), days)
+        for a in terms.account_ids
+    ]
+    values = [carried for carried, _ in own]
     total, changes = sum(values, ZERO), {}
-    steps = ((day, i, value) for i, each in enumerate(own) for day, value in each if days.contains(day))
-    for day, i, value in sorted(steps):
+    for day, i, value in sorted((day, i, value) for i, (_, steps) in enumerate(own) for day, value in steps):
         values[i] = value
         changes[day] = sum(values, ZERO)
     return total, list(changes.items())
+
+
+def _of_account(
+    values: Sequence[tuple[date, Decimal]], away: Sequence[DateSpan], days: DateSpan
+) -> tuple[Decimal, list[tuple[date, Decimal]]]:
+    """Give what one account brings into some days, and what it holds from each day on that changes it.
+
+    values: what the counter was set to. Nothing is held while it is away.
+    """
+    values = sorted(values)
+    before = [value for day, value in values if day < days.start]
+    is_away = any(span.contains(days.start) for span in away)
+    carried = ZERO if is_away or not before else before[-1]
+    moves = {day for day, _ in values} | {day for span in away for day in (span.start, span.end)}
+    steps: list[tuple[date, Decimal]] = []
+    for move in sorted(day for day in moves if days.contains(day)):
+        held = [value for day, value in values if day <= move]
+        gone = any(span.contains(move) for span in away)
+        steps.append((move, ZERO if gone or not held else held[-1]))
+    return carried, steps
 
 
 def _rules(priced: PricedCounter) -> CounterTerms:

@@ -51,12 +51,6 @@ class Pool(NamedTuple):
     account_ids: tuple[str, ...]
     away: tuple[Away, ...] = ()
 
-    @property
-    def steady(self) -> tuple[str, ...]:
-        """The accounts that are never away."""
-        gone = {each.account_id for each in self.away}
-        return tuple(account_id for account_id in self.account_ids if account_id not in gone)
-
     def own(self, account_id: str) -> "Pool":
         """Give one account of it alone."""
         return Pool((account_id,), tuple(each for each in self.away if each.account_id == account_id))
@@ -254,13 +248,16 @@ class PlanTerms(Terms, frozen=True, kw_only=True):
         taken = ((a, window.intersect(span)) for a in there for span in self.away.get(a, ()))
         return Pool(there, tuple(Away(a, span) for a, span in taken if not span.is_empty))
 
-    def pooled_throughout(self, period: BillingPeriod) -> Self:
-        """Give the terms for the accounts that pool for all of a period: counters have no part of one."""
+    def in_period(self, period: BillingPeriod) -> Self:
+        """Give the terms for the accounts that pool for a part at least of a period."""
         if not self.away:
             return self
         span = self.active.intersect(period.dates.instants(self.zone))
-        steady = self.pool(span).steady
-        return msgspec.structs.replace(self, account_ids=steady, away={})
+        return msgspec.structs.replace(self, account_ids=self.pool(span).account_ids)
+
+    def away_days(self, account_id: str) -> list[DateSpan]:
+        """Give the local days on which a child is on a plan of its own."""
+        return [span.local_dates(self.zone) for span in self.away.get(account_id, ())]
 
     @property
     def is_pooled(self) -> bool:
