@@ -272,6 +272,18 @@ def test_a_deny_of_one_bill_holds_for_its_lines_and_for_many_at_once(world: Worl
         assert [each["id"] for each in reader.get(path)["data"]] == [other]
     assert {each["billId"] for each in reader.get("lineitems")["data"]} == {other}
     assert reader.get("lineitems", billId=bill)["data"] == []
+    for word in ("credit", "debit"):
+        reader.get(f"bills/{bill}/{word}lineitems", expect=403)
+        reader.delete(f"bills/{bill}/{word}lineitems/{bill}", expect=403)
+        assert reader.get(f"bills/{other}/{word}lineitems")["data"] == []
+    job = world.post("statementjobs", {"billId": bill})["id"]
+    for path in ("statementjobs", "statementjobs/batch"):
+        reader.post(path, {"billId": bill, "billIds": [other, bill]}, expect=403)
+    reader.post(f"bills/{bill}/statement/csv", expect=403)
+    reader.get(f"statementjobs/{job}", expect=403)
+    reader.post(f"statementjobs/{job}/cancel", expect=403)
+    assert reader.get("statementjobs")["data"] == []
+    reader.post("statementjobs", {"billId": other})
     of_account = world.get(f"bills/{bill}")["accountId"]
     assert reader.get(f"bills/accountid/{of_account}")["data"] == []
     reader.get(f"bills/latest/{of_account}", expect=404)

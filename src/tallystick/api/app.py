@@ -36,12 +36,13 @@ from tallystick.api.routes import (
     Route,
     StreamAnswer,
     all_routes,
+    require_item,
 )
 from tallystick.api.services import Services
 from tallystick.kernel.problems import Problem
 from tallystick.organizations.errors import Unauthenticated
 from tallystick.organizations.permissions import allows, said_of
-from tallystick.organizations.principal import Principal, PrincipalKind, require, require_all
+from tallystick.organizations.principal import Principal, PrincipalKind, require_all
 from tallystick.organizations.sessions import IDLE
 from tallystick.platform.addresses import client_address
 from tallystick.platform.database import NOBODY
@@ -183,14 +184,7 @@ def _require(
         return
     if permission.instead and _may_instead(principal, permission):
         return
-    item_id = path.get(permission.item)
-    type_name = permission.on.partition(":")[2]
-    require(
-        principal,
-        permission.action,
-        permission.resource(item_id),
-        lambda: services.tokens.groups_around(principal.org_id, type_name, item_id or ""),
-    )
+    require_item(services, principal, permission, path.get(permission.item))
 
 
 def _may_instead(principal: Principal, permission: Permission) -> bool:

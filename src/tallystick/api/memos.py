@@ -1,8 +1,9 @@
-"""Credits and debits that someone puts on a bill by hand."""
+"""Credits and debits that someone who may read a bill puts on it by hand."""
 
 from collections.abc import Iterator
 from typing import Any
 
+from tallystick.api.bills import READ as READ_BILL
 from tallystick.api.routes import Call, Permission, Route, organization_path, paging
 from tallystick.billing import memos
 from tallystick.billing.memo import CreditLineItem, DebitLineItem, Memo
@@ -50,7 +51,12 @@ def _routes(cls: type[Memo], tag: str, noun: str) -> Iterator[Route]:
     def route(method: Any, path: str, action: str, handler: Any, verb: str, of: str, **more: Any) -> Route:
         where, summary = organization_path(path), f"{verb.capitalize()} {of} of a bill"
         operation = f"{verb}{name}{'s' if verb == 'list' else ''}"
-        return Route(method, where, may(action), handler, operation, tag, summary, **{"answer": cls} | more)
+
+        def handle(call: Call) -> Any:
+            call.require(READ_BILL, call.path["billId"])
+            return handler(call)
+
+        return Route(method, where, may(action), handle, operation, tag, summary, **{"answer": cls} | more)
 
     paged: Any = {"answer": Page[cls], "query": paging(LARGEST_PAGE)}  # type: ignore[valid-type]
     a = f"a {noun}"

@@ -13,7 +13,7 @@ from tallystick.api.rate_limits import Kind as RateKind
 from tallystick.api.services import Services
 from tallystick.kernel.problems import Problem
 from tallystick.organizations.narrowing import narrowed
-from tallystick.organizations.principal import Principal
+from tallystick.organizations.principal import Principal, require
 from tallystick.platform.resources import Filter, PageRequest, Transaction
 from tallystick.platform.resources.pages import page_request
 from tallystick.platform.resources.wire import InvalidBody
@@ -65,6 +65,19 @@ def paging(largest: int) -> tuple[QueryParameter, ...]:
     return size, QueryParameter("nextToken", str)
 
 
+def require_item(
+    services: Services, principal: Principal, permission: Permission, item_id: str | None
+) -> None:
+    """Let somebody pass who may do it to a thing; None is all of its type. Raises PermissionDenied."""
+    type_name = permission.on.partition(":")[2]
+    require(
+        principal,
+        permission.action,
+        permission.resource(item_id),
+        lambda: services.tokens.groups_around(principal.org_id, type_name, item_id or ""),
+    )
+
+
 SIGNED = (QueryParameter("expires"), QueryParameter("signature"))
 "What a signed link carries."
 
@@ -106,6 +119,10 @@ class Call:
         """Open a transaction that only reads, in the caller's organization; lists have what they may see."""
         with self.services.database.reading(self.org_id) as tx:
             yield narrowed(tx, self.principal)
+
+    def require(self, permission: Permission, item_id: str) -> None:
+        """Ask for another permission than the route's, on a thing. Raises PermissionDenied."""
+        require_item(self.services, self.principal, permission, item_id)
 
     def now(self) -> datetime:
         """Give the organization's present instant: by its test clock if it has one."""

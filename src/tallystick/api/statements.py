@@ -1,4 +1,4 @@
-"""Statement jobs, and the statements of bills."""
+"""Statement jobs, and the statements of bills: who may not read a bill gets none of it."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -78,6 +78,7 @@ def statement_routes() -> Iterator[Route]:
 
 def create(call: Call) -> StatementJobAnswer:
     """Order the statement of a bill."""
+    call.require(READ_BILL, call.body.bill_id)
     with call.writing() as tx:
         job = service.create_job(tx, from_request(StatementJob, call.body))
         return _answers(call, service.job_answers(tx, [job]))[0]
@@ -85,6 +86,8 @@ def create(call: Call) -> StatementJobAnswer:
 
 def create_batch(call: Call) -> list[StatementJobAnswer]:
     """Order the statements of up to ten bills."""
+    for bill_id in call.body.bill_ids:
+        call.require(READ_BILL, bill_id)
     with call.writing() as tx:
         return _answers(call, service.job_answers(tx, service.create_batch(tx, call.body)))
 
@@ -94,19 +97,23 @@ def list_jobs(call: Call) -> Page[StatementJobAnswer]:
     page = call.page(LARGEST_PAGE)
     clauses = job_clauses(call.query, call.services.clock.now())
     with call.reading() as tx:
-        found = tx.page(StatementJob, page, clauses)
+        of_bills = tx.visible(Bill, resource_of(StatementJob).table.c.bill_id)
+        found = tx.page(StatementJob, page, [*clauses, *of_bills])
         return Page(_answers(call, service.job_answers(tx, found.data)), found.next_token)
 
 
 def get_job(call: Call) -> StatementJobAnswer:
     """Get a statement job, with links to its files once they are there."""
     with call.reading() as tx:
-        return _answers(call, service.job_answers(tx, [tx.get(StatementJob, call.path["id"])]))[0]
+        job = tx.get(StatementJob, call.path["id"])
+        call.require(READ_BILL, job.bill_id)
+        return _answers(call, service.job_answers(tx, [job]))[0]
 
 
 def cancel(call: Call) -> StatementJobAnswer:
     """Cancel a statement job that has not ended."""
     with call.writing() as tx:
+        call.require(READ_BILL, tx.get(StatementJob, call.path["id"]).bill_id)
         job = service.cancel_job(tx, call.path["id"])
         return _answers(call, service.job_answers(tx, [job]))[0]
 
@@ -123,6 +130,7 @@ def link_csv(call: Call) -> ObjectUrl:
 
 def make_csv(call: Call) -> ObjectUrl:
     """Make a bill's statement in CSV now, and get a link to it."""
+    call.require(READ_BILL, call.path["id"])
     with call.writing() as tx:
         job = service.create_job(tx, StatementJob(bill_id=call.path["id"].lower(), include_csv_format=True))
     # The queue has it too, should this process end here; whoever comes second finds it made.
