@@ -25,7 +25,7 @@ from tallystick.platform.resources.wire import InvalidBody
 from tallystick.pricing.plan import Plan
 from tallystick.pricing.plan_template import PlanTemplate
 from tallystick.pricing.pricing import Pricing
-from tests.unit.billing.conftest import FEB, JAN, Books, ListedUsage, lines
+from tests.unit.billing.conftest import FEB, JAN, MAR, Books, ListedUsage, lines
 
 D = Decimal
 JAN_5 = datetime(2024, 1, 5, tzinfo=UTC)
@@ -452,6 +452,21 @@ def test_a_jobs_rates_and_currency_hold_for_its_bills_also_when_recalculated(
         assert (bill.currency, bill.bill_total, bill.bill_job_id) == ("EUR", D(total), made.id)
     books.run()
     assert (books.bill(acme).currency, books.bill(acme).bill_total) == ("USD", D("55.00"))
+
+
+@pytest.mark.parametrize("in_advance", [False, True])
+def test_a_change_of_mode_charges_each_period_once_if_the_last_bill_is_made_anew(
+    books: Books, plan: Plan, *, in_advance: bool
+) -> None:
+    """A bill opens the next period or does not: January's has to, or must not, when February closes (§15)."""
+    books.configure(standing_charge_bill_in_advance=in_advance)
+    acme = books.account("acme", plan)
+    books.run()
+    books.configure(standing_charge_bill_in_advance=not in_advance)
+    recalculate(books, books.bill(acme).id)
+    books.run(at=MAR)
+    charged = [x.service_period_start_date.month for b in books.bills(acme) for x in b.line_items or []]
+    assert charged == ([1, 2] if in_advance else [1, 2, 3])
 
 
 def test_a_commitments_plan_that_has_no_periods_any_more_stops_no_run(books: Books, plan: Plan) -> None:
