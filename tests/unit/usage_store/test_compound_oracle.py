@@ -9,7 +9,7 @@ import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tallystick.billing.calculate.inputs import PricedAggregation
+from tallystick.billing.calculate.inputs import Pool, PricedAggregation
 from tallystick.billing.calculate.quantities import quantity_of
 from tallystick.billing.priced import PricedThings
 from tallystick.billing.usage import load_quantities
@@ -166,13 +166,13 @@ class Case(msgspec.Struct, frozen=True):
         self, store: UsageStore, org: str, window: Period, segment: dict[str, str] | None
     ) -> Value | str:
         """Give the quantity as a bill gets it: priced, loaded from the store and calculated."""
-        accounts = (ACCOUNTS[0],)
+        pool = Pool((ACCOUNTS[0],))
         price = self.priced(segment)
-        wanted = [(part, part.key(accounts, window)) for part in price.parts]
+        wanted = [(part, part.key(pool.account_ids, window)) for part in price.parts]
         terms = msgspec.structs.replace(OnPlan(prices=[price]).terms(), custom_fields={FIELD: self.rate})
         inputs = bill_inputs([terms], load_quantities(store, org, wanted))
         try:
-            found = quantity_of(inputs, terms, price, window, accounts)
+            found = quantity_of(inputs, terms, price, window, pool)
         except CalculationError as error:
             return "division by zero" if "division by zero" in error.message else error.message
         return None if found is None else found.amount
