@@ -3,17 +3,13 @@
 import calendar
 import re
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, Self
 
-import msgspec
 from cyclopts import Parameter
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
-from rich.table import Table
 from rich.text import Text
 
 from tallystick.cli.billing import (
@@ -31,8 +27,9 @@ from tallystick.cli.billing import (
 from tallystick.cli.client import Client
 from tallystick.cli.errors import CommandError
 from tallystick.cli.explanation import explanation_view
-from tallystick.cli.output import counted, money, on_error, on_output, print_json, table
+from tallystick.cli.output import counted, money, on_error, on_output, print_json
 from tallystick.cli.profile import NOWHERE, Connection, resolve
+from tallystick.cli.simulation import read_json, simulated_bills, simulated_totals, simulation_table
 
 MONTH = re.compile(r"(\d{4})-(\d{2})")
 Frequency = Literal["daily", "weekly", "monthly", "annually"]
@@ -176,6 +173,37 @@ def pdf(
     on_output().print(Text(f"{place} written."))
 
 
+def simulate(
+    what: Path,
+    *,
+    scope: Scope = EVERYBODY,
+    json: bool = False,
+    top: int = 20,
+    connection: Connection = NOWHERE,
+) -> None:
+    """Rate a period under other prices: what bills come to, would come to, and the difference; store nothing.
+
+    **Example:** `tallystick bill simulate cheaper.json --month 2026-01`
+
+    Parameters
+    ----------
+    what
+        A JSON file with what is put in place of what is stored: see docs/cli.md.
+    top
+        How many accounts to list, the largest differences first; 0 lists all.
+    json
+        Print one JSON document with every account and the totals.
+    """
+    with Client(resolve(connection)) as client:
+        body = {**job_request(client, scope), **read_json(what)}
+        data = simulated_bills(client, body)
+    totals = simulated_totals(data)
+    if json:
+        print_json({"data": data, "totals": totals})
+    else:
+        on_output().print(simulation_table(data, totals, top))
+
+
 def job_request(client: Client, scope: Scope) -> dict[str, Any]:
     """Write the order for a job. Raises CommandError."""
     frequency, last = scope.frequency, scope.last_date
@@ -248,87 +276,3 @@ def _list(job: Any, bills: list[Bill], top: int) -> None:
         console.print(Text(f"{money(amount, currency)} in {counted(len(bills), 'bill')}{more}", style="bold"))
     if job["status"] != "COMPLETE":
         console.print(f"The job {job['id']} was {job['status'].lower()}.", style="yellow")
-
-
-def simulate(
-    what: Path,
-    *,
-    scope: Scope = EVERYBODY,
-    json: bool = False,
-    top: int = 20,
-    connection: Connection = NOWHERE,
-) -> None:
-    """Rate a period under other prices: what bills come to, would come to, and the difference; store nothing.
-
-    **Example:** `tallystick bill simulate cheaper.json --month 2026-01`
-
-    Parameters
-    ----------
-    what
-        A JSON file with what is put in place of what is stored: see docs/cli.md.
-    top
-        How many accounts to list, the largest differences first; 0 lists all.
-    json
-        Print one JSON document with every account and the totals.
-    """
-    with Client(resolve(connection)) as client:
-        body = {**job_request(client, scope), **read_json(what)}
-        data: list[Any] = []
-        query: str | None = "pageSize=100"
-        while query is not None:
-            page = client.post(f"bills/simulate?{query}", body, repeatable=True)
-            data += page["data"]
-            token = page.get("nextToken")
-            query = f"pageSize=100&nextToken={token}" if token else None
-    totals = simulated_totals(data)
-    if json:
-        print_json({"data": data, "totals": totals})
-    else:
-        on_output().print(simulation_table(data, totals, top))
-
-
-def read_json(path: Path) -> Any:
-    """Read a JSON object from a file. Raises CommandError."""
-    try:
-        found = msgspec.json.Decoder(float_hook=Decimal).decode(path.read_bytes())
-    except (OSError, msgspec.DecodeError) as error:
-        raise CommandError(f"{path} cannot be read as JSON: {error}") from error
-    if not isinstance(found, dict):
-        raise CommandError(f"{path} has to hold one JSON object.")
-    return found
-
-
-def simulated_totals(data: Sequence[Any]) -> list[dict[str, Any]]:
-    """Add up the accounts whose both sides could be made, by currency."""
-    whole = [each for each in data if "difference" in each]
-    return [
-        {
-            "currency": currency,
-            "bills": sum(each["currency"] == currency for each in whole),
-            **{
-                side: sum((each.get(side, 0) for each in whole if each["currency"] == currency), Decimal(0))
-                for side in ("old", "new", "difference")
-            },
-        }
-        for currency in sorted({each["currency"] for each in whole})
-    ]
-
-
-def simulation_table(data: Sequence[Any], totals: Sequence[Any], top: int) -> Table:
-    """Show the largest differences, then the totals."""
-    ranked = sorted(data, key=lambda each: -abs(each.get("difference", 0)))
-    rows = [
-        (
-            each["accountCode"],
-            *(money(each.get(side), each["currency"]) for side in ("old", "new", "difference")),
-        )
-        for each in (ranked[:top] if top else ranked)
-    ]
-    sums = [
-        (
-            counted(each["bills"], "bill"),
-            *(money(each[s], each["currency"]) for s in ("old", "new", "difference")),
-        )
-        for each in totals
-    ]
-    return table("", ("account", "old", "new", "difference"), [*rows, *sums], right="old, new, difference")
