@@ -297,6 +297,10 @@ def test_refused_configurations(world: World) -> None:
     assert faults(configData={"accountFilter": "country = US"}) == {
         "configData.accountFilter": "wrong_format"
     }
+    nowhere = {"destination": "Webhook", "destinationId": world.org_id}
+    assert faults(**nowhere) == {"destinationId": "unknown_reference"}
+    both = faults(**{**nowhere, "destinationId": "x"}, entityType="Notification", entityId=world.org_id)
+    assert both == {"destinationId": "unknown_reference", "entityId": "unknown_reference"}
     assert faults(configData={"triggerType": "SCHEDULE"}) == {"configData.cronExpression": "required"}
     bad = faults(destination="STRIPE", credentials={"type": "HTTP_BASIC", "username": "a"})
     assert bad == {"credentials.type": "unknown_value"}

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, select
 
 from tallystick.integrations.adapter import System
 from tallystick.integrations.config import (
@@ -18,9 +18,11 @@ from tallystick.integrations.registry import Registry
 from tallystick.integrations.run import IntegrationRun, RunStatus
 from tallystick.integrations.start import NOTIFICATION, queue_run, set_next_run
 from tallystick.kernel.problems import Problem
+from tallystick.platform.external_systems import ExternalSystem
 from tallystick.platform.resources import Page, PageRequest, Transaction, resource_of
 from tallystick.platform.resources.pages import to_token
-from tallystick.platform.resources.rows import plain_id
+from tallystick.platform.resources.rows import is_id, plain_id
+from tallystick.platform.resources.tables import metadata
 from tallystick.platform.resources.transaction import ResourceNotFound, stale
 from tallystick.platform.resources.wire import InvalidBody
 
@@ -79,7 +81,7 @@ class Integrations:
         self, tx: Transaction, request: IntegrationConfigRequest, old: IntegrationConfig | None
     ) -> IntegrationConfig:
         system = self.registry.system(request.destination)
-        problems = list(self._problems(request, system))
+        problems = [*self._problems(request, system), *_unknown(tx, request)]
         if problems or system is None:
             raise InvalidBody(problems)
         credentials_id = request.integration_credentials_id
@@ -151,6 +153,24 @@ class Integrations:
     def secrets(self, tx: Transaction, credentials_id: str) -> dict[str, str]:
         """Open stored credentials, to ask the other system. Raises ResourceNotFound, SealBroken."""
         return self._vault.open(tx.get(IntegrationCredentials, credentials_id))
+
+
+def _unknown(tx: Transaction, request: IntegrationConfigRequest) -> Iterator[Problem]:
+    """Find out whether a webhook to send to, and a notification to send, are there if they are named.
+
+    Both are tables of `notifications`, which stands beside this domain; runs tell when one is gone later.
+    """
+    named = []
+    if request.destination.upper() == ExternalSystem.WEBHOOK:
+        named.append(("webhooks", "destinationId", request.destination_id, "webhook"))
+    if request.entity_type.lower() == NOTIFICATION.lower():
+        named.append(("notifications", "entityId", request.entity_id, "notification"))
+    for table, field, wanted, noun in named:
+        columns = metadata.tables[table].c
+        mine = (columns.org_id == tx.org_id, columns.id == wanted)
+        there = wanted is None or (is_id(wanted) and tx.execute(select(columns.id).where(*mine)).first())
+        if not there:
+            yield Problem(field, "unknown_reference", f"{wanted} is not the id of any {noun}")
 
 
 def _forget(tx: Transaction, credentials_id: str | None) -> None:
