@@ -27,8 +27,12 @@ Index("ix_accesskeys_id", resource_of(AccessKey).table.c.id)  # a log-in names a
 
 
 def new_secret() -> str:
-    """Make an API secret: 32 random bytes as text that fits a URL, a header and a form unescaped."""
-    return secrets.token_urlsafe(SECRET_BYTES)
+    """Make an API secret: 32 random bytes as text that fits a URL, a header and a form unescaped.
+
+    None begins with a hyphen: on a command line it would be taken for an option.
+    """
+    secret = secrets.token_urlsafe(SECRET_BYTES)
+    return new_secret() if secret.startswith("-") else secret
 
 
 def hash_secret(secret: str) -> str:

@@ -12,7 +12,7 @@ from joserfc.jwk import OctKey
 from sqlalchemy import event, text
 
 from tallystick.kernel.errors import InvariantBroken
-from tallystick.organizations import service
+from tallystick.organizations import access_key, service
 from tallystick.organizations.errors import TooManyAttempts, Unauthenticated, WrongCredentials
 from tallystick.organizations.permissions import ALLOW_EVERYTHING
 from tallystick.organizations.principal import PrincipalKind
@@ -320,3 +320,9 @@ def test_signed_payloads_that_are_no_claims_are_refused(tokens: Tokens, payload:
     signature = base64.urlsafe_b64encode(signed).rstrip(b"=").decode()
     with pytest.raises(Unauthenticated):
         tokens.authenticate(f"{head}.{_encoded(payload)}.{signature}")
+
+
+def test_no_secret_is_taken_for_an_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = iter(["-option", "-", "s-cret"])
+    monkeypatch.setattr("secrets.token_urlsafe", lambda _: next(made))
+    assert access_key.new_secret() == "s-cret"
