@@ -59,14 +59,9 @@ def test_a_contract_lives_with_its_account(world: World) -> None:
             id="unknown mode",
         ),
         pytest.param(
-            {
-                "usageFilters": [
-                    {"dimensionCode": "destination", "value": "ORD", "mode": mode}
-                    for mode in ("INCLUDE", "EXCLUDE")
-                ]
-            },
+            {"usageFilters": 2 * [{"dimensionCode": "destination", "value": "ORD", "mode": "INCLUDE"}]},
             {"usageFilters[1]": "duplicate"},
-            id="filter against itself",
+            id="filter twice",
         ),
     ],
 )

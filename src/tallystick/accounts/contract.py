@@ -68,10 +68,10 @@ class Contract(Entity, kw_only=True):
     custom_fields: CustomFields = {}
 
     def check(self) -> Iterator[Problem]:
-        """It has days; no filter stands twice, nor against itself."""
+        """It has days; no filter stands twice."""
         yield from in_order(self.start_date, self.end_date)
-        values = [(f.dimension_code, f.value) for f in self.usage_filters]
-        yield from no_repeats("usageFilters[{i}]", values, "this dimension and value stand twice")
+        values = [(f.dimension_code, f.value, f.mode) for f in self.usage_filters]
+        yield from no_repeats("usageFilters[{i}]", values, "this filter stands twice")
 
     def check_stored(self, tx: Transaction, old: Entity | None) -> Iterator[Problem]:
         """Its dimensions are known; it stays with its account; a key that is chosen anew is not archived."""

@@ -117,6 +117,8 @@ REGIONS = ("EU", "US", "ASIA", "")
         pytest.param(kept(EXCLUDE, "EU"), "1110.00", id="excluded; without a value stays"),
         pytest.param(kept(EXCLUDE, "EU", "US"), "1100.00", id="none of the excluded"),
         pytest.param([*kept(INCLUDE, "EU", "US"), *kept(EXCLUDE, "MARS")], "11.00", id="both"),
+        pytest.param([*kept(INCLUDE, "EU", "US"), *kept(EXCLUDE, "US")], "1.00", id="the excluded win"),
+        pytest.param([*kept(INCLUDE, "EU"), *kept(EXCLUDE, "EU")], None, id="the excluded win over all"),
         pytest.param(kept(INCLUDE, "MARS"), None, id="nothing matches: no line"),
     ],
 )
