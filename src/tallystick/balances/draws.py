@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from decimal import Decimal
 
 import msgspec
@@ -47,44 +46,6 @@ def draws_on(tx: Transaction, of_ids: Sequence[str]) -> list[Draw]:
     return [
         *_of_commitments(tx, among(commitment_entries.c.commitment_id, of_ids)),
         *_of_balances(tx, among(entries.c.balance_id, of_ids)),
-    ]
-
-
-class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """An entry of a commitment or balance. amount: above zero where it adds. bill_id: of a bill that drew."""
-
-    of_id: str
-    amount: Decimal
-    bill_id: str | None
-    is_rollover: bool = False
-    made: datetime
-
-
-def entries_on(tx: Transaction, of_ids: Sequence[str]) -> list[LedgerEntry]:
-    """Give all entries of these commitments and balances, those that were taken back and what did, too."""
-    if not of_ids:
-        return []
-    drawn, moved = commitment_entries.c, resource_of(BalanceTransaction).table.c
-    promised = select(drawn.commitment_id, drawn.amount, drawn.bill_id, drawn.dt_created)
-    promised = promised.where(drawn.org_id == tx.org_id, among(drawn.commitment_id, of_ids))
-    paid = select(moved.balance_id, moved.amount, moved.entity_type, moved.entity_id)
-    paid = paid.add_columns(moved.is_rollover, moved.dt_created)
-    paid = paid.where(moved.org_id == tx.org_id, among(moved.balance_id, of_ids))
-    return [
-        *(
-            LedgerEntry(of_id=row.commitment_id, amount=-row.amount, bill_id=row.bill_id, made=row.dt_created)
-            for row in tx.execute(promised)
-        ),
-        *(
-            LedgerEntry(
-                of_id=row.balance_id,
-                amount=row.amount,
-                bill_id=row.entity_id if row.entity_type == EntityType.BILL.value else None,
-                is_rollover=row.is_rollover,
-                made=row.dt_created,
-            )
-            for row in tx.execute(paid)
-        ),
     ]
 
 

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 import msgspec
@@ -13,7 +13,7 @@ from tallystick.accounts.account_plan import ChildBillingMode
 from tallystick.balances.balance import Balance
 from tallystick.balances.charge import Charge
 from tallystick.balances.commitment import Commitment
-from tallystick.balances.draws import Draw, LedgerEntry, draws_on, entries_on
+from tallystick.balances.draws import Draw, draws_on
 from tallystick.billing.bill import Bill
 from tallystick.billing.calculate.fees import fee_in_advance, fees_on_dates, scheduled_fees
 from tallystick.billing.calculate.inputs import BillInputs
@@ -40,7 +40,6 @@ from tallystick.pricing.plan import Plan
 from tallystick.pricing.plan_template import PlanTemplate
 
 BillKey = tuple[str, str, date]
-SAME_RUN = timedelta(minutes=5)
 FAMILY_ORDER = (CreditType.PREPAYMENT, CreditType.BALANCE)
 "A family draws in this order, whatever its accounts say (semantics §17)."
 
@@ -85,28 +84,15 @@ def reserves_of(things: Iterable[Commitment | Balance], drawn: Drawn) -> tuple[R
     )
 
 
-def as_it_was(tx: Transaction, reserves: Sequence[Reserve], bill: Bill) -> tuple[Reserve, ...]:
-    """Give what there was to draw on when a bill was made; what came later does not count for it (0015).
+def as_drawn(inputs: BillInputs, draws: Iterable[Draw]) -> BillInputs:
+    """Leave a bill to draw what it draws, and no more: so it was made, whatever came in or went out since.
 
-    What the bill has drawn itself was there. Others' draws of its own run are dated a little after it.
+    Each line takes from each reserve all that it can, so the same sums part in the same way.
     """
-    entries = entries_on(tx, sorted(reserve.of.id for reserve in reserves))
-    at = bill.last_calculated_date or tx.clock.now()
-    return tuple(
-        _as_it_was(each, [e for e in entries if e.of_id == each.of.id], bill.id, at) for each in reserves
-    )
-
-
-def _as_it_was(reserve: Reserve, entries: Iterable[LedgerEntry], bill_id: str, at: datetime) -> Reserve:
-    of = reserve.of
-    own, rolled, left = ZERO, ZERO, of.amount if isinstance(of, Commitment) else ZERO
-    for entry in entries:
-        if entry.bill_id == bill_id:
-            own -= entry.amount
-        elif entry.made <= (at if entry.bill_id is None else at + SAME_RUN):
-            left += entry.amount
-            rolled -= entry.amount if entry.is_rollover else ZERO
-    return msgspec.structs.replace(reserve, left=max(left, own), rolled=rolled)
+    own = _sums(draws)
+    reserves = tuple(msgspec.structs.replace(each, left=own[each.of.id]) for each in inputs.ledger.reserves)
+    ledger = msgspec.structs.replace(inputs.ledger, reserves=reserves)
+    return msgspec.structs.replace(inputs, ledger=ledger)
 
 
 class Ledger(msgspec.Struct, frozen=True, kw_only=True):

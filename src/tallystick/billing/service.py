@@ -6,6 +6,7 @@ from datetime import date
 import msgspec
 from sqlalchemy import ColumnElement
 
+from tallystick.balances.draws import draws_of
 from tallystick.billing.bill import Bill, BillAnswer, BillStatus
 from tallystick.billing.bill_job import BillJob
 from tallystick.billing.calculate import BillInputs, Draft, calculate_bill
@@ -15,7 +16,7 @@ from tallystick.billing.diff import BillChange, Outcome, Stamp, create_bill
 from tallystick.billing.elsewhere import check_not_doubled
 from tallystick.billing.errors import BillNotFound, LineItemNotFound, NothingToBill
 from tallystick.billing.explain import LineExplanation, explanation
-from tallystick.billing.ledger import as_it_was
+from tallystick.billing.ledger import as_drawn
 from tallystick.billing.ledger_save import release
 from tallystick.billing.line_item import LineItem, embedded
 from tallystick.billing.load import load_anew, load_bills
@@ -216,17 +217,19 @@ def preview_bill(tx: Transaction, usage: UsageQueries, job: BillJob) -> BillAnsw
 def verify_bill(tx: Transaction, usage: UsageQueries, bill_id: str) -> Verification:
     """Recompute a bill from stored usage, as configured now, and compare. tx: a snapshot.
 
-    It may draw on what there was when it was made.
-
+    With what there is to draw on now, or else with what the bill draws: a top-up since then is no difference.
     Raises ResourceNotFound, and what makes a bill fail.
     """
     bill = tx.get(Bill, bill_id)
     config = config_of(tx)
-    loaded = load_anew(tx, usage, [bill], config)[0]
-    then = msgspec.structs.replace(loaded.ledger, reserves=as_it_was(tx, loaded.ledger.reserves, bill))
-    inputs = msgspec.structs.replace(loaded, ledger=then)
-    draft = _only_draft([inputs], memos_on(tx, [bill_id])[bill_id])
-    return compare(bill, lines_by_bill(tx, [bill_id])[bill_id], draft)
+    loaded = load_anew(tx, usage, [bill], config)
+    memos, lines = memos_on(tx, [bill_id])[bill_id], lines_by_bill(tx, [bill_id])[bill_id]
+    now = compare(bill, lines, _only_draft(loaded, memos))
+    if now.matches:
+        return now
+    draws = draws_of(tx, [bill_id])
+    then = compare(bill, lines, _only_draft([as_drawn(each, draws) for each in loaded], memos))
+    return then if then.matches else now
 
 
 def _only_draft(loaded: Sequence[BillInputs], memos: Sequence[BillMemo]) -> Draft:
