@@ -141,9 +141,14 @@ def start_clock(tx: Transaction, now: datetime) -> ClockState:
 
 
 def aim_clock(tx: Transaction, target: datetime) -> ClockState:
-    """Begin to move the clock on; what moves it is deferred. Raises ClockGoesBack, ClockIsMoving."""
+    """Begin to move the clock on; what moves it is deferred. Raises ClockGoesBack, ClockIsMoving.
+
+    Asked again while it is on its way there, it goes on: the first answer may have been lost.
+    """
     clock = clock_of(tx, lock=True)
     if clock.status is ClockStatus.ADVANCING:
+        if clock.target == target:
+            return clock
         raise ClockIsMoving(f"The clock is on its way to {clock.target.isoformat()}; wait until it is READY.")
     if target < clock.now:
         raise ClockGoesBack(f"The clock shows {clock.now.isoformat()}, and goes forward only.")

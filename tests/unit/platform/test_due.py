@@ -128,6 +128,8 @@ def test_a_clock_on_its_way_is_left_to_what_moves_it(database: Database) -> None
     assert rung == []
     with pytest.raises(ClockIsMoving):
         aim(database, org_id, START + 2 * DAY)
+    aim(database, org_id, START + DAY)  # the same again, as after an answer that was lost
+    assert state(database, org_id).target == START + DAY
 
 
 def test_what_concerns_all_organizations_goes_by_the_servers_clock(database: Database) -> None:
