@@ -201,7 +201,11 @@ def test_what_is_no_event_is_refused(world: World) -> None:
     assert told(send(world, [event()], STRUCTURED)) == [("", "wrong_type")]
     assert told(send(world, 7, "application/json")) == [("", "wrong_type")]
     assert send(world, b"{", STRUCTURED).json()["code"] == "malformed_json"
-    assert send(world, b"x" * 512_000, STRUCTURED).status_code == 403
+    for _ in range(
+        5
+    ):  # read to no end, so the server hangs up, and says so: the next one is on another connection
+        too_large = send(world, b"x" * 512_000, STRUCTURED)
+        assert (too_large.status_code, too_large.headers["connection"]) == (403, "close")
     binary = {"ce-specversion": "1.0", "ce-type": "prompt", "ce-id": "1", "ce-source": "s", "ce-subject": "a"}
     assert told(send(world, b"<xml/>", "text/xml", **binary)) == [("datacontenttype", "not_available")]
     assert send(world, b"{", "application/json", **binary).json()["code"] == "malformed_json"

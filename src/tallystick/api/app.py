@@ -54,6 +54,8 @@ WORKER_THREADS = 40
 JSON = "application/json"
 PRIVATE = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 "An answer is for its caller alone, and a token must be kept by no cache (RFC 6749, 5.1)."
+HANGS_UP = {"connection": "close"}
+"No other request comes on this connection (RFC 9112, 9.6)."
 RENEWED = "renewed_session"
 "Where a request keeps the cookie that its answer is to set."
 STREAM_CHUNK_BYTES = 1024 * 1024
@@ -95,17 +97,21 @@ def _route_handler(route: Route, services: Services, threads: ThreadPoolExecutor
 
     async def handle(request: AnyRequest) -> Response[Any]:
         request_id = new_id()
+        is_read = route.request is None
         try:
             if services.rate_limits is not None and route.limit is not None:
                 services.rate_limits.of_address(route.limit, _address(request, services))
             takes_body = route.request is not None and not route.streams
             raw = await _body(request, route.body_limit) if takes_body else b""
+            is_read = is_read or takes_body
             loop = asyncio.get_running_loop()
             content = await loop.run_in_executor(threads, _answer, route, services, request, raw)
             if route.streams:
                 content = await _stream(request, route.body_limit, content, threads)
         except Exception as error:  # noqa: BLE001 - the one place where any error becomes an answer
-            return _response(*error_answer(error, request_id), request_id)
+            status, told, headers = error_answer(error, request_id)
+            # The server hangs up on a body that was not read to its end: say so, or the next request is lost.
+            return _response(status, told, headers if is_read else {**headers, **HANGS_UP}, request_id)
         return _sent(content, request, services, request_id)
 
     path = route.path.replace("}", ":str}")
